@@ -1,0 +1,33 @@
+"""Image sources, augmentations and grain input pipelines.
+
+Needs the `train` extra (grain); TFDS sources need the `tfds` extra besides. No TensorFlow.
+"""
+
+from pqmim_jax.data.augment import (
+    AUGMENTATIONS,
+    center_crop,
+    make_augmentation,
+    random_flip,
+    random_resized_crop,
+    rescaled_crop,
+)
+from pqmim_jax.data.decode import DataError, decode_image
+from pqmim_jax.data.pipeline import eval_batches, train_iterator
+from pqmim_jax.data.sources import FolderSource, ImageSource, TfdsSource, open_source
+
+__all__ = [
+    "AUGMENTATIONS",
+    "DataError",
+    "FolderSource",
+    "ImageSource",
+    "TfdsSource",
+    "center_crop",
+    "decode_image",
+    "eval_batches",
+    "make_augmentation",
+    "open_source",
+    "random_flip",
+    "random_resized_crop",
+    "rescaled_crop",
+    "train_iterator",
+]

@@ -1,0 +1,1 @@
+"""Losses as pure functions, apart from the modules that they train."""

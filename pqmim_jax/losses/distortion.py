@@ -1,0 +1,61 @@
+"""Distortions between images, all smaller-is-better scalars per image."""
+
+import jax
+import jax.numpy as jnp
+
+PEAK = 255.0  # distortions are reported on the scale of 8-bit samples
+
+
+def mse(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
+    """Mean squared error per image in 8-bit units; (B, H, W, 3) on a 0..1-wide scale -> (B,)."""
+    return PEAK**2 * jnp.mean((reconstruction - image) ** 2, axis=(1, 2, 3))
+
+
+def one_minus_ms_ssim(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
+    """1 - MS-SSIM (Wang et al. 2003) per image; images on a 0..1-wide scale, sides >= 176 px."""
+    weights = jnp.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+    if min(image.shape[1:3]) < 11 * 2 ** (len(weights) - 1):
+        raise ValueError(f"MS-SSIM needs images of at least 176 pixels a side, got {image.shape}")
+    terms = []
+    for scale in range(len(weights)):
+        luminance, contrast = _ssim_terms(reconstruction, image)
+        last = scale == len(weights) - 1
+        terms.append(jnp.maximum(luminance * contrast if last else contrast, 1e-6).mean((1, 2)))
+        reconstruction, image = _halve(reconstruction), _halve(image)
+    per_channel = jnp.stack(terms, axis=-1)  # (B, 3, scales)
+    return 1 - jnp.mean(jnp.prod(per_channel**weights, axis=-1), axis=-1)
+
+
+def _ssim_terms(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    # The luminance term needs sample values from 0; inputs are centred on 0.
+    mean_a, mean_b = _blur(a + 0.5), _blur(b + 0.5)
+    var_a = _blur((a + 0.5) ** 2) - mean_a**2
+    var_b = _blur((b + 0.5) ** 2) - mean_b**2
+    cov = _blur((a + 0.5) * (b + 0.5)) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return luminance, (2 * cov + c2) / (var_a + var_b + c2)
+
+
+def _blur(x: jax.Array) -> jax.Array:
+    """11-tap Gaussian of sigma 1.5, valid region only, separable."""
+    taps = jnp.exp(-0.5 * ((jnp.arange(11) - 5) / 1.5) ** 2)
+    taps = taps / taps.sum()
+    h, w = x.shape[1] - 10, x.shape[2] - 10
+    rows = sum(taps[i] * x[:, i : i + h] for i in range(11))
+    return sum(taps[i] * rows[:, :, i : i + w] for i in range(11))
+
+
+def _halve(x: jax.Array) -> jax.Array:
+    b, h, w, c = x.shape
+    return x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+DISTORTIONS = {"mse": mse, "ms_ssim": one_minus_ms_ssim}
+
+
+def distortion(name: str):
+    """The distortion called `name`; ValueError lists the choices."""
+    if name not in DISTORTIONS:
+        raise ValueError(f"unknown distortion {name!r}; choices: {', '.join(DISTORTIONS)}")
+    return DISTORTIONS[name]

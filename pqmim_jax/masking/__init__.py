@@ -1,0 +1,19 @@
+"""Masking: which code indices are known when, as pure functions of shapes and parameters."""
+
+from pqmim_jax.masking.schedules import (
+    CODEBOOK_ORDERS,
+    SPATIAL_ORDERS,
+    canonical,
+    stage_count,
+    stage_map,
+    stage_sizes,
+)
+
+__all__ = [
+    "CODEBOOK_ORDERS",
+    "SPATIAL_ORDERS",
+    "canonical",
+    "stage_count",
+    "stage_map",
+    "stage_sizes",
+]

@@ -1,0 +1,46 @@
+"""Codebook orders: a spatial order times an order of a token's M sub-quantizers.
+
+Each function takes a spatial map int32[h, w] (values 0..S-1) and M, and returns int32[h, w, M].
+Inside a token the stage never decreases with m, because a token's sub-quantizers are always coded
+in ascending order. Groups are runs of consecutive sub-quantizers, as equal in size as they can
+be: m belongs to group m * G // M.
+"""
+
+import numpy as np
+
+from pqmim_jax.masking.spatial import check_range
+
+
+def joint(spatial: np.ndarray, m: int) -> np.ndarray:
+    """All sub-quantizers of a token in the same stage: S stages."""
+    return np.repeat(spatial[:, :, None], m, axis=2)
+
+
+def codebook_major(spatial: np.ndarray, m: int, groups: int | None = None) -> np.ndarray:
+    """Groups outermost, spatial stages inside: G * S stages; every prefix is a coarser picture.
+
+    Args:
+        spatial: int32[h, w], stages 0..S-1.
+        m: number of sub-quantizers, >= 1.
+        groups: G, 1..256, or None for one group a sub-quantizer; never more than m are made.
+
+    Raises:
+        ValueError: `groups` out of range.
+    """
+    group = _groups(m, groups)
+    return group * (spatial.max() + np.int32(1)) + spatial[:, :, None]
+
+
+def token_major(spatial: np.ndarray, m: int, groups: int | None = None) -> np.ndarray:
+    """Spatial stages outermost, groups inside: S * G stages. Arguments as `codebook_major`."""
+    group = _groups(m, groups)
+    return spatial[:, :, None] * (group[-1] + np.int32(1)) + group
+
+
+def _groups(m: int, groups: int | None) -> np.ndarray:
+    """The group of each sub-quantizer: int32[m], ascending from 0, without gaps."""
+    if groups is None:
+        groups = m
+    else:
+        check_range("groups", groups)
+    return np.arange(m, dtype=np.int32) * np.int32(min(groups, m)) // np.int32(m)

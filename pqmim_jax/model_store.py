@@ -1,0 +1,137 @@
+"""Model folders: `model.json`, `weights.safetensors` (16 bits) and a card. No pickles.
+
+    model.json            architecture, codec settings, static codeword counts
+    weights.safetensors   "autoencoder/..." and "mim/..." tensors, float16
+    README.md             the model card (optional)
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+FORMAT = 1
+DEFAULT = "small"
+
+
+class ModelError(ValueError):
+    """A model folder is missing or unusable."""
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model as it lies on disk."""
+
+    name: str
+    config: dict  # sections "autoencoder", "mim", "codec"
+    autoencoder: dict  # parameter tree of NumPy float32 arrays
+    mim: dict
+    counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
+    fingerprint: int  # 16 bits over everything that decides about bytes
+
+
+def packaged_names() -> list[str]:
+    """Models that come with the package."""
+    folder = _packaged()
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if (entry / "model.json").is_file())
+
+
+def model_path(name_or_path: str | Path) -> Path:
+    """Folder of a packaged model's name, a model folder, or a training workdir.
+
+    Raises:
+      ModelError: none of these; the message lists the packaged models.
+    """
+    if str(name_or_path) in packaged_names():
+        return Path(str(_packaged() / str(name_or_path)))
+    path = Path(name_or_path)
+    for folder in (path, path / "model"):
+        if (folder / "model.json").is_file():
+            return folder
+    raise ModelError(
+        f"no model {str(name_or_path)!r}: not a model folder or workdir, and the packaged models "
+        f"are: {', '.join(packaged_names()) or 'none'}"
+    )
+
+
+def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
+    """Reads a model; ModelError if it is missing or damaged."""
+    path = model_path(name_or_path)
+    try:
+        text = (path / "model.json").read_text()
+        manifest = json.loads(text)
+        tensors = load_file(path / "weights.safetensors")
+        if manifest["format"] != FORMAT:
+            raise ModelError(f"{path}: model format {manifest['format']} is not supported")
+        config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
+        counts = np.array(manifest["codeword_counts"], np.int64)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
+    trees = _to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
+    fingerprint = _fingerprint(config, tensors)
+    return StoredModel(
+        path.name, config, trees["autoencoder"], trees["mim"], counts, fingerprint
+    )
+
+
+def save_model(
+    path: Path, config: dict, autoencoder: dict, mim: dict, counts: np.ndarray, dtype=np.float16
+) -> None:
+    """Writes a model folder; the manifest last, so that a crash leaves no half model.
+
+    Args:
+      config: JSON-able dict with the sections "autoencoder", "mim", "codec".
+      autoencoder, mim: parameter trees.
+      counts: (M, K) int.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    tensors = _flatten({"autoencoder": autoencoder, "mim": mim})
+    save_file(
+        {name: np.ascontiguousarray(value, dtype) for name, value in tensors.items()},
+        path / "weights.safetensors",
+    )
+    sections = {name: config[name] for name in ("autoencoder", "mim", "codec")}
+    manifest = {"format": FORMAT, **sections, "codeword_counts": np.asarray(counts).tolist()}
+    partial = path / "model.json.partial"
+    partial.write_text(json.dumps(manifest, sort_keys=True) + "\n")
+    partial.replace(path / "model.json")
+
+
+def _packaged():
+    return resources.files("pqmim_jax") / "packaged"
+
+
+def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
+    crc = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(tensors):
+        crc = zlib.crc32(name.encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(tensors[name]).tobytes(), crc)
+    return (crc ^ (crc >> 16)) & 0xFFFF
+
+
+def _flatten(tree: dict, prefix: str = "") -> dict[str, np.ndarray]:
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}/")
+        else:
+            flat[prefix + key] = np.asarray(value)
+    return flat
+
+
+def _to_tree(flat: dict[str, np.ndarray]) -> dict:
+    tree: dict = {}
+    for name, value in flat.items():
+        *parents, leaf = name.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+    return tree

@@ -1,0 +1,123 @@
+"""The PQ-VAE: encoder, product quantizer, decoder (paper, stage 1)."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pqmim_jax.models.conv import ConvDecoder, ConvEncoder
+from pqmim_jax.models.layers.patches import depth_to_space, overlap_add, overlapping_patches
+from pqmim_jax.models.quantizer import ProductQuantizer, keep_leading
+from pqmim_jax.models.xcit import XcitDecoder, XcitEncoder
+
+BACKBONES = ("xcit", "conv")
+
+
+class AutoencoderOutput(NamedTuple):
+    """What a training step needs of one forward pass."""
+
+    reconstruction: jax.Array  # (B, H, W, 3) float32, about [-0.5, 0.5], not clipped
+    sub_vectors: jax.Array  # (B, h, w, M, d) float32, before quantization
+    codewords: jax.Array  # (B, h, w, M, d) float32, nearest codewords, all M of them
+    indices: jax.Array  # (B, h, w, M) int32
+
+
+class Autoencoder(nn.Module):
+    """x -> z = E(x) -> codewords -> x^ = D(codewords).
+
+    With `linear_path`, E and D are each a lapped linear transform over 2f x 2f pixels (which
+    removes block edges) plus a network whose last layer starts at zero, so that training begins at the closed-form
+    transform which `training.initialisation` puts there (PCA; ours).
+    """
+
+    f: int
+    backbone: str
+    encoder_width: int
+    encoder_depth: int
+    decoder_width: int
+    decoder_depth: int
+    heads: int
+    num_codebooks: int
+    num_codewords: int
+    codeword_dim: int
+    normalize_codes: bool = False
+    linear_path: bool = True
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self):
+        """Names below are the parameter paths that optimiser rules and exports refer to."""
+        latent = self.num_codebooks * self.codeword_dim
+        out = nn.initializers.zeros if self.linear_path else nn.initializers.lecun_normal()
+        self.encoder, self.decoder = self._backbone()
+        self.to_latents = nn.Dense(latent, kernel_init=out, name="to_latents")
+        pixels = 3 if self.backbone == "conv" else 3 * self.f * self.f
+        self.to_pixels = nn.Dense(pixels, kernel_init=out, name="to_pixels")
+        if self.linear_path:
+            self.analysis = nn.Dense(latent, name="linear_analysis")
+            self.synthesis = nn.Dense(12 * self.f * self.f, name="linear_synthesis")
+        self.quality_bias = self.param(
+            "quality_bias", nn.initializers.zeros, (self.num_codebooks, latent)
+        )
+        self.quantizer = ProductQuantizer(
+            self.num_codebooks, self.num_codewords, self.codeword_dim, self.normalize_codes
+        )
+
+    def _backbone(self):
+        encoder = (self.encoder_width, self.encoder_depth, self.heads, self.dtype)
+        decoder = (self.decoder_width, self.decoder_depth, self.heads, self.dtype)
+        if self.backbone == "xcit":
+            return XcitEncoder(self.f, *encoder), XcitDecoder(*decoder)
+        return ConvEncoder(self.f, *encoder), ConvDecoder(self.f, *decoder)
+
+    def encode(self, image: jax.Array) -> jax.Array:
+        """(B, H, W, 3) float32 in [-0.5, 0.5], H and W multiples of f -> (B, h, w, M*d)."""
+        z = self.to_latents(self.encoder(image)).astype(jnp.float32)
+        if self.linear_path:
+            z = z + self.analysis(overlapping_patches(image, self.f))
+        return z
+
+    def indices(self, image: jax.Array) -> jax.Array:
+        """(B, H, W, 3) -> (B, h, w, M) int32, each in [0, K)."""
+        return self.quantizer.indices(self.encode(image))
+
+    def decode(self, codewords: jax.Array, quality: jax.Array) -> jax.Array:
+        """Image from codewords.
+
+        Args:
+          codewords: (B, h, w, M, d).
+          quality: (B,) int32 in [1, M]: sub-quantizers beyond it are ignored.
+
+        Returns:
+          (B, h*f, w*f, 3) float32, not clipped.
+        """
+        latents = keep_leading(codewords, quality)
+        latents = latents.reshape(*latents.shape[:3], -1)
+        # The bias tells the network which sub-vectors are zero because they were not sent.
+        features = self.decoder(latents + self.quality_bias[quality - 1][:, None, None])
+        image = self.to_pixels(features).astype(jnp.float32)
+        if self.backbone == "xcit":
+            image = depth_to_space(image, self.f)
+        if self.linear_path:
+            image = image + overlap_add(self.synthesis(latents), self.f)
+        return image
+
+    def decode_indices(self, indices: jax.Array, quality: jax.Array) -> jax.Array:
+        """(B, h, w, M) int32 and (B,) quality -> (B, h*f, w*f, 3); see `decode`."""
+        return self.decode(self.quantizer.codewords(indices), quality)
+
+    def __call__(self, image: jax.Array, quality: jax.Array) -> AutoencoderOutput:
+        """Forward pass with straight-through gradients; shapes as in `encode` and `decode`."""
+        sub_vectors, codewords, indices = self.quantizer(self.encode(image))
+        through = sub_vectors + jax.lax.stop_gradient(codewords - sub_vectors)
+        return AutoencoderOutput(self.decode(through, quality), sub_vectors, codewords, indices)
+
+
+def build_autoencoder(config) -> Autoencoder:
+    """Autoencoder from a config section (see configs/base.py); ValueError on a bad choice."""
+    if config.backbone not in BACKBONES:
+        raise ValueError(f"unknown backbone {config.backbone!r}; choices: {', '.join(BACKBONES)}")
+    if config.f not in (8, 16):
+        raise ValueError(f"downsampling f must be 8 or 16, got {config.f}")
+    fields = {k: v for k, v in dict(config).items() if k in Autoencoder.__dataclass_fields__}
+    return Autoencoder(**{**fields, "dtype": jnp.dtype(config.dtype)})

@@ -1,0 +1,105 @@
+"""Token mixers: cross-covariance attention, windowed self-attention, local depthwise filters."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+class DepthwiseFilter(nn.Module):
+    """3x3 depthwise filter with zero padding, as nine shifted multiply-adds.
+
+    XLA's depthwise convolution has slow gradients on CPU; nine fused multiply-adds do not.
+    """
+
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C)."""
+        h, w, channels = x.shape[1:]
+        kernel = self.param("kernel", nn.initializers.normal(1 / 3), (3, 3, channels))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        kernel, bias = kernel.astype(self.dtype), bias.astype(self.dtype)
+        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        out = bias
+        for dy in range(3):
+            for dx in range(3):
+                out = out + padded[:, dy : dy + h, dx : dx + w] * kernel[dy, dx]
+        return out
+
+
+class CrossCovarianceAttention(nn.Module):
+    """XCA: attention between channels instead of tokens (El-Nouby et al. 2021, section 3).
+
+    Cost is linear in the number of tokens, so one model serves any resolution.
+    """
+
+    heads: int
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C); C must be a multiple of `heads`."""
+        b, h, w, channels = x.shape
+        qkv = nn.Dense(3 * channels, use_bias=False, dtype=self.dtype, name="qkv")(x)
+        qkv = qkv.reshape(b, h * w, 3, self.heads, channels // self.heads)
+        q, k, v = jnp.moveaxis(qkv, 2, 0)
+        q, k = (_unit_norm_over_tokens(a.astype(jnp.float32)) for a in (q, k))
+        temperature = self.param("temperature", nn.initializers.ones, (self.heads, 1, 1))
+        logits = jnp.einsum("bnhc,bnhd->bhcd", q, k) * temperature
+        weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)
+        out = jnp.einsum("bhcd,bnhd->bnhc", weights, v).reshape(b, h, w, channels)
+        return nn.Dense(channels, dtype=self.dtype, name="projection")(out)
+
+
+def _unit_norm_over_tokens(x: jax.Array) -> jax.Array:
+    return x * jax.lax.rsqrt(jnp.sum(x * x, axis=1, keepdims=True) + 1e-6)
+
+
+class WindowAttention(nn.Module):
+    """Self-attention over one square window of tokens, with a learned relative position bias.
+
+    Positions enter only as offsets (Swin, Liu et al. 2021), so a window means the same wherever
+    it lies in the picture.
+    """
+
+    heads: int
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C); C must be a multiple of `heads`."""
+        b, h, w, channels = x.shape
+        qkv = nn.Dense(3 * channels, dtype=self.dtype, name="qkv")(x)
+        qkv = qkv.reshape(b, h * w, 3, self.heads, channels // self.heads)
+        q, k, v = jnp.moveaxis(qkv, 2, 0)
+        table = self.param(
+            "relative_bias", nn.initializers.zeros, (2 * h - 1, 2 * w - 1, self.heads)
+        )
+        logits = jnp.einsum("bqhc,bkhc->bhqk", q, k) * (channels // self.heads) ** -0.5
+        logits = logits.astype(jnp.float32) + _bias_matrix(table, h, w)
+        weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)
+        out = jnp.einsum("bhqk,bkhc->bqhc", weights, v).reshape(b, h, w, channels)
+        return nn.Dense(channels, dtype=self.dtype, name="projection")(out)
+
+
+def _bias_matrix(table: jax.Array, h: int, w: int) -> jax.Array:
+    """(2h-1, 2w-1, heads) offsets -> (heads, h*w, h*w) bias of every query-key pair."""
+    rows = jnp.arange(h)[:, None] - jnp.arange(h)[None, :] + h - 1
+    columns = jnp.arange(w)[:, None] - jnp.arange(w)[None, :] + w - 1
+    bias = table[rows[:, None, :, None], columns[None, :, None, :]]  # (h, w, h, w, heads)
+    return bias.reshape(h * w, h * w, -1).transpose(2, 0, 1)
+
+
+class Mlp(nn.Module):
+    """Two dense layers around a GELU; hidden width = `ratio` times the input width."""
+
+    ratio: int = 4
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(..., C) -> (..., C)."""
+        channels = x.shape[-1]
+        x = nn.Dense(self.ratio * channels, dtype=self.dtype, name="expand")(x)
+        return nn.Dense(channels, dtype=self.dtype, name="contract")(nn.gelu(x))

@@ -1,0 +1,127 @@
+"""The MIM entropy model: a bidirectional transformer over the token grid (paper, stage 2)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pqmim_jax.models.heads import HEADS
+from pqmim_jax.models.layers.mixing import DepthwiseFilter, Mlp, WindowAttention
+
+UNKNOWN = -1  # index of a masked (not yet coded, or not sent) sub-quantizer
+
+
+class MimBlock(nn.Module):
+    """Pre-norm window attention, a local depthwise filter (ours), and an MLP."""
+
+    heads: int
+    mlp_ratio: int
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C)."""
+        normed = nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x)
+        x = x + WindowAttention(self.heads, self.dtype, name="attention")(normed)
+        normed = nn.LayerNorm(dtype=self.dtype, name="local_norm")(x)
+        x = x + DepthwiseFilter(self.dtype, name="local")(normed)
+        normed = nn.LayerNorm(dtype=self.dtype, name="mlp_norm")(x)
+        return x + Mlp(self.mlp_ratio, self.dtype, name="mlp")(normed)
+
+
+class CodeEmbedding(nn.Module):
+    """Embeds every sub-quantizer index; row K of each table stands for the mask."""
+
+    num_codebooks: int
+    num_codewords: int
+    dim: int
+
+    @nn.compact
+    def __call__(self, indices: jax.Array) -> jax.Array:
+        """(..., M) int32 in [-1, K), -1 = masked -> (..., M*dim) float32."""
+        shape = (self.num_codebooks, self.num_codewords + 1, self.dim)
+        tables = self.param("tables", nn.initializers.normal(1.0), shape)
+        rows = jnp.where(indices < 0, self.num_codewords, indices)
+        embedded = tables[jnp.arange(self.num_codebooks), rows]
+        return embedded.reshape(*indices.shape[:-1], self.num_codebooks * self.dim)
+
+
+class MaskedImageModel(nn.Module):
+    """Distribution of every masked index given the visible ones of a (h, w, M) window.
+
+    `context` is run once a coding stage; `head_logits` once for each sub-quantizer in it.
+    """
+
+    num_codebooks: int
+    num_codewords: int
+    width: int
+    depth: int
+    heads: int
+    mlp_ratio: int
+    embedding_dim: int
+    head: str
+    head_width: int
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self):
+        """Trunk and head; the embedding tables are shared between both."""
+        self.embedding = CodeEmbedding(
+            self.num_codebooks, self.num_codewords, self.embedding_dim, name="embedding"
+        )
+        self.stem = nn.Dense(self.width, dtype=self.dtype, name="stem")
+        self.blocks = [
+            MimBlock(self.heads, self.mlp_ratio, self.dtype, name=f"block_{i}")
+            for i in range(self.depth)
+        ]
+        self.norm = nn.LayerNorm(dtype=self.dtype, name="norm")
+        self.output = HEADS[self.head](
+            self.num_codebooks, self.num_codewords, self.head_width, self.dtype, name="head"
+        )
+
+    def context(self, visible: jax.Array) -> jax.Array:
+        """(B, h, w, M) int32, -1 = masked -> (B, h, w, width)."""
+        x = self.stem(self.embedding(visible).astype(self.dtype))
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def head_logits(self, context: jax.Array, known: jax.Array, m: jax.Array) -> jax.Array:
+        """Logits of sub-quantizer `m` at some tokens.
+
+        Args:
+          context: (..., width) from `context`.
+          known: (..., M) int32, -1 = unknown; only entries before m are looked at (and none by
+            the `independent` head).
+          m: scalar int32 in [0, M); may be traced, so one program serves every m.
+
+        Returns:
+          (..., K) float32.
+        """
+        before_m = jnp.where(jnp.arange(self.num_codebooks) < m, known, UNKNOWN)
+        return self.output.one(context, self.embedding(before_m), m)
+
+    def __call__(self, visible: jax.Array, indices: jax.Array) -> jax.Array:
+        """Teacher-forced logits of all indices.
+
+        Args:
+          visible: (B, h, w, M) int32, the masked grid.
+          indices: (B, h, w, M) int32, what a depth head may see of indices before m.
+
+        Returns:
+          (B, h, w, M, K) float32.
+        """
+        return self.output.all(self.context(visible), self.embedding(indices))
+
+
+def build_mim(config, autoencoder) -> MaskedImageModel:
+    """MIM from a config section and the section of the autoencoder that it codes for."""
+    if config.head not in HEADS:
+        raise ValueError(f"unknown MIM head {config.head!r}; choices: {', '.join(HEADS)}")
+    fields = {k: v for k, v in dict(config).items() if k in MaskedImageModel.__dataclass_fields__}
+    return MaskedImageModel(
+        **{
+            **fields,
+            "num_codebooks": autoencoder.num_codebooks,
+            "num_codewords": autoencoder.num_codewords,
+            "dtype": jnp.dtype(config.dtype),
+        }
+    )

@@ -1,0 +1,95 @@
+"""Product quantizer: M codebooks of K codewords of d dimensions (paper, stage 1)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def nearest_codewords(z: jax.Array, codebooks: jax.Array, normalize: bool = False) -> jax.Array:
+    """Index of the nearest codeword of every sub-vector, as one batched matmul.
+
+    argmin_k ||z - c_k||^2 = argmin_k ||c_k||^2 - 2 <z, c_k>: the (N, M, K, d) differences are
+    never formed. Ties go to the lowest index.
+
+    Args:
+      z: (..., M, d) float.
+      codebooks: (M, K, d) float.
+      normalize: compare directions instead (both sides l2-normalised).
+
+    Returns:
+      (..., M) int32 in [0, K).
+    """
+    if normalize:
+        z, codebooks = unit_norm(z), unit_norm(codebooks)
+    inner = jnp.einsum("...md,mkd->...mk", z, codebooks)
+    distances = jnp.sum(codebooks * codebooks, axis=-1) - 2 * inner
+    return jnp.argmin(distances, axis=-1).astype(jnp.int32)
+
+
+def look_up(indices: jax.Array, codebooks: jax.Array) -> jax.Array:
+    """(..., M) indices in [0, K) and (M, K, d) codebooks -> (..., M, d) codewords."""
+    return codebooks[jnp.arange(codebooks.shape[0]), indices]
+
+
+def unit_norm(x: jax.Array) -> jax.Array:
+    """x / ||x|| over the last axis; a zero vector stays zero."""
+    return x * jax.lax.rsqrt(jnp.sum(x * x, axis=-1, keepdims=True) + 1e-12)
+
+
+def keep_leading(quantized: jax.Array, quality: jax.Array) -> jax.Array:
+    """Zeroes all but the first `quality` sub-vectors (nested codebooks).
+
+    Args:
+      quantized: (B, h, w, M, d).
+      quality: (B,) int32 in [1, M].
+
+    Returns:
+      Same shape as `quantized`.
+    """
+    m = quantized.shape[-2]
+    kept = jnp.arange(m) < quality[:, None]
+    return quantized * kept[:, None, None, :, None].astype(quantized.dtype)
+
+
+class ProductQuantizer(nn.Module):
+    """Owns the codebooks, (M, K, d) float32; M = 1 is the plain vector quantizer of a VQ-VAE."""
+
+    num_codebooks: int
+    num_codewords: int
+    dim: int
+    normalize: bool = False
+
+    def setup(self):
+        """Codebooks start as noise; training replaces them by data (k-means) before step 0."""
+        shape = (self.num_codebooks, self.num_codewords, self.dim)
+        self.codebooks = self.param("codebooks", nn.initializers.normal(1.0), shape)
+
+    def indices(self, z: jax.Array) -> jax.Array:
+        """(..., M*d) latents -> (..., M) int32."""
+        return nearest_codewords(self._split(z), self._codebooks(), self.normalize)
+
+    def codewords(self, indices: jax.Array) -> jax.Array:
+        """(..., M) int32 -> (..., M, d) float32."""
+        return look_up(indices, self._codebooks())
+
+    def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Quantizes latents.
+
+        Args:
+          z: (..., M*d).
+
+        Returns:
+          sub-vectors (..., M, d) as compared with the codewords (l2-normalised if configured),
+          their codewords (..., M, d), and indices (..., M) int32.
+        """
+        sub_vectors = self._split(z)
+        if self.normalize:
+            sub_vectors = unit_norm(sub_vectors)
+        indices = nearest_codewords(sub_vectors, self._codebooks(), self.normalize)
+        return sub_vectors, self.codewords(indices), indices
+
+    def _codebooks(self) -> jax.Array:
+        return unit_norm(self.codebooks) if self.normalize else self.codebooks
+
+    def _split(self, z: jax.Array) -> jax.Array:
+        return z.reshape(*z.shape[:-1], self.num_codebooks, self.dim).astype(jnp.float32)

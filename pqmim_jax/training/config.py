@@ -1,0 +1,100 @@
+"""Config files with `--config.a.b=c` overrides, locked: a misspelt key is an error."""
+
+import ast
+import difflib
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml_collections import ConfigDict, FrozenConfigDict
+
+
+class ConfigError(ValueError):
+    """A config file or an override cannot be used."""
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> FrozenConfigDict:
+    """Runs `get_config()` of a Python file and applies overrides.
+
+    Args:
+      path: the config file.
+      overrides: strings "a.b=value", values as Python literals or plain strings.
+
+    Returns:
+      the resolved config, frozen.
+
+    Raises:
+      ConfigError: no such file, no `get_config`, unknown key (with the nearest right name), or
+        a value of the wrong type.
+    """
+    config = _run_config_file(Path(path))
+    config.lock()
+    for override in overrides:
+        key, sep, value = override.partition("=")
+        if not sep:
+            raise ConfigError(f"override {override!r} is not of the form --config.key=value")
+        _assign(config, key, value)
+    return FrozenConfigDict(config)
+
+
+def _run_config_file(path: Path) -> ConfigDict:
+    if not path.is_file():
+        raise ConfigError(f"config file not found: {path}")
+    spec = importlib.util.spec_from_file_location("pqmim_config", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise ConfigError(f"{path} does not define get_config()")
+    return module.get_config()
+
+
+def _assign(config: ConfigDict, key: str, value: str) -> None:
+    known = flat_keys(config)
+    if key not in known:
+        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"; did you mean --config.{nearest[0]}?" if nearest else ""
+        raise ConfigError(f"unknown key --config.{key}{hint}")
+    current = known[key]
+    try:
+        config.update_from_flattened_dict({key: _parse(value, current)})
+    except (TypeError, ValueError) as e:
+        kind = type(current).__name__
+        raise ConfigError(f"--config.{key} must be a {kind} (now {current!r}), got {value!r}") from e
+
+
+def _parse(value: str, current):
+    if isinstance(current, str):
+        return value
+    if isinstance(current, bool):
+        if value.lower() not in ("true", "false"):
+            raise ValueError(value)
+        return value.lower() == "true"
+    if isinstance(current, int | float):
+        return type(current)(value)
+    parsed = ast.literal_eval(value) if value[:1] in "([" else tuple(value.split(","))
+    return tuple(parsed)
+
+
+def flat_keys(config: ConfigDict, prefix: str = "") -> dict:
+    """Leaves of a config by their dotted names."""
+    leaves = {}
+    for key, value in config.items():
+        if isinstance(value, ConfigDict | FrozenConfigDict):
+            leaves |= flat_keys(value, f"{prefix}{key}.")
+        else:
+            leaves[prefix + key] = value
+    return leaves
+
+
+def from_json(text: str) -> FrozenConfigDict:
+    """Inverse of `to_json`."""
+    return FrozenConfigDict(json.loads(text))
+
+
+def to_json(config: ConfigDict | FrozenConfigDict) -> str:
+    """Resolved config as JSON, keys sorted; tuples become lists."""
+    return ConfigDict(config).to_json_best_effort(indent=1, sort_keys=True)
+

@@ -1,0 +1,19 @@
+"""Everything a run needs to go on: parameters, optimiser, codebook averages, step."""
+
+from typing import Any
+
+import flax.struct
+import jax
+import optax
+
+from pqmim_jax.training.codebook_state import CodebookState
+
+
+@flax.struct.dataclass
+class TrainState:
+    """One stage's state; every leaf is saved in checkpoints."""
+
+    step: jax.Array  # int32 scalar: optimiser steps taken
+    params: Any  # parameter tree, float32
+    opt_state: optax.OptState
+    codebook: CodebookState | None  # stage 1 only

@@ -1,0 +1,199 @@
+"""The .pqm header: exact bytes, round trips, the checksum, and every way to be broken."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pqmim_jax import coding
+
+PAYLOAD = coding.RansPayload(bytes.fromhex("0403020101"), 1, 5)
+FORMAT_MD = Path(coding.__file__).with_name("FORMAT.md").read_text(encoding="utf-8")
+
+HEADERS = st.builds(
+    coding.Header,
+    width=st.integers(1, 2**32) | st.integers(1, 300),
+    height=st.integers(1, 2**32) | st.integers(1, 300),
+    quality=st.integers(1, 2**31) | st.integers(1, 70),
+    fingerprint=st.integers(0, 65535),
+    schedule=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1),
+)
+PAYLOADS = st.builds(
+    lambda data, layout: coding.RansPayload(data, *layout),
+    st.binary(max_size=40),
+    st.sampled_from([(1, 5), (1, 6), (1, 7), (1, 8)])
+    | st.sampled_from([(lanes, 8) for lanes in coding.LANE_COUNTS]),
+)
+
+
+def example_file():
+    """The example of FORMAT.md, encoded here."""
+    header = coding.Header(width=80, height=16, quality=1, fingerprint=0x1234)
+    indices = np.array([0, 1, 2, 0, 0], np.uint16).reshape(1, 5, 1)
+    freqs = coding.frequencies(np.tile(np.array([0, -16, -32], np.int32), (5, 1)))
+    bounds, symbols, rows = coding.cumulative(freqs), indices.ravel(), np.arange(5)
+    encoder = coding.RansEncoder()
+    encoder.push(bounds[rows, symbols], freqs[rows, symbols])
+    checksum = coding.index_checksum(header, indices)
+    return coding.pack(header, encoder.finish(checksum)), checksum
+
+
+def test_format_md_gives_the_bytes_of_its_example():
+    data, checksum = example_file()
+    written = re.search(r"^    (50 51 4d( [0-9a-f]{2})+)$", FORMAT_MD, re.MULTILINE)
+    assert data == bytes.fromhex(written[1])
+    assert data.hex() == "50514d2034124f0f00cc813d2de7"
+    assert f"`0x{checksum:08x}`" in FORMAT_MD
+
+
+def test_format_md_pins_the_table_and_names_every_error():
+    assert "0x67abec01" in FORMAT_MD
+    for error in coding.PqmError.__subclasses__():
+        assert f"`{error.__name__}`" in FORMAT_MD
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "expected"),
+    [
+        (coding.Header(1, 1, 1, 0), PAYLOAD, "50514d20 0000 00 00 00 0403020101"),
+        (coding.Header(768, 512, 8, 0xBEEF), PAYLOAD, "50514d20 efbe ff05 ff03 0e 0403020101"),
+        (
+            coding.Header(2**32, 129, 2**31, 1, "qlds(stages=8)"),
+            coding.RansPayload(b"xyz", 16384, 8),
+            "50514d3f 0100 ffffffff0f 8001 ffffffff0f 0e716c6473287374616765733d3829 78797a",
+        ),
+    ],
+)
+def test_exact_header_bytes(header, payload, expected):
+    data = coding.pack(header, payload)
+    assert data == bytes.fromhex(expected)
+    assert coding.unpack(data) == (header, payload)
+
+
+def test_a_photo_takes_eleven_bytes_and_sixteen_with_checksum_and_termination():
+    header = coding.Header(16384, 16384, quality=64, fingerprint=65535)
+    assert len(coding.pack(header, coding.RansPayload(b"", 1, 8))) == 11
+    nothing = coding.RansEncoder().finish(0xFFFFFFFF)
+    assert len(coding.pack(header, nothing)) == 16
+
+
+@given(HEADERS, PAYLOADS)
+@settings(deadline=None, max_examples=100)
+def test_round_trip(header, payload):
+    assert coding.unpack(coding.pack(header, payload)) == (header, payload)
+
+
+@given(HEADERS)
+@settings(deadline=None, max_examples=40)
+def test_every_cut_header_is_truncated(header):
+    data = coding.pack(header, coding.RansPayload(b"", 1, 5))
+    for length in range(len(data)):
+        with pytest.raises(coding.TruncatedFileError):
+            coding.unpack(data[:length])
+
+
+@given(st.binary(max_size=40))
+@settings(deadline=None, max_examples=300)
+def test_what_unpacks_packs_to_the_same_bytes_and_the_rest_is_a_pqm_error(tail):
+    data = b"PQM\x20" + tail
+    try:
+        header, payload = coding.unpack(data)
+    except coding.PqmError as error:
+        assert "\n" not in str(error)
+    else:
+        assert coding.pack(header, payload) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ("", coding.TruncatedFileError, "after 0 bytes"),
+        ("5051", coding.TruncatedFileError, "inside the header"),
+        ("ffd8ffe0", coding.NotPqmFileError, "not a .pqm file"),
+        ("51", coding.NotPqmFileError, "not a .pqm file"),
+        ("50514d00 0000 000000", coding.UnsupportedVersionError, "version 0 .* only version 1"),
+        ("50514de0", coding.UnsupportedVersionError, "version 7"),
+        ("50514d20 0000 8000 00 00", coding.CorruptFileError, "shortest form"),
+        ("50514d20 0000 00 ffff00 00", coding.CorruptFileError, "byte 7 .* shortest form"),
+        ("50514d20 0000 ffffffff10 00 00", coding.CorruptFileError, "more than 32 bits"),
+        ("50514d20 0000 808080808001 00 00", coding.CorruptFileError, "more than 32 bits"),
+        ("50514d20 0000 00 00 01", coding.TruncatedFileError, "schedule"),
+        ("50514d20 0000 00 00 01 03 7171", coding.TruncatedFileError, "schedule"),
+        ("50514d20 0000 00 00 01 00", coding.CorruptFileError, "schedule .* empty"),
+        ("50514d20 0000 00 00 01 02 71e9", coding.CorruptFileError, "printable ASCII"),
+        ("50514d20 0000 00 00 01 02 710a", coding.CorruptFileError, "printable ASCII"),
+        ("50514d21 0000 00 00 00", coding.CorruptFileError, "4 states must take 8 to 8 bytes"),
+    ],
+)
+def test_broken_files(data, error, message):
+    with pytest.raises(error, match=message):
+        coding.unpack(bytes.fromhex(data))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 0},
+        {"height": 0},
+        {"height": 2**32 + 1},
+        {"quality": 0},
+        {"fingerprint": 65536},
+        {"fingerprint": -1},
+        {"schedule": ""},
+        {"schedule": "é"},
+        {"schedule": "a\n"},
+        {"schedule": "a" * 256},
+    ],
+)
+def test_impossible_headers(change):
+    with pytest.raises(ValueError, match=f"{next(iter(change))} must be"):
+        coding.Header(**({"width": 5, "height": 5, "quality": 1, "fingerprint": 0} | change))
+
+
+def test_checksum_covers_every_field_and_every_index():
+    indices = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    fields = {"width": 9, "height": 8, "quality": 3, "fingerprint": 4, "schedule": None}
+    changes = [{"width": 10}, {"height": 9}, {"quality": 4}, {"fingerprint": 5}, {"schedule": "a"}]
+    sums = {
+        coding.index_checksum(coding.Header(**(fields | change)), indices)
+        for change in [{}, *changes]
+    }
+    header = coding.Header(**fields)
+    for position in np.ndindex(indices.shape):
+        other = indices.copy()
+        other[position] ^= 256
+        sums.add(coding.index_checksum(header, other))
+    assert len(sums) == 6 + 24
+    assert coding.index_checksum(header, indices) == 0x85E9AAA5
+    assert coding.index_checksum(header, np.asfortranarray(indices)) == 0x85E9AAA5
+    with pytest.raises(ValueError, match="uint16"):
+        coding.index_checksum(header, indices.astype(np.int64))
+
+
+CHILD = """
+import sys
+import numpy as np
+from pqmim_jax import coding
+
+assert not {"jax", "jaxlib", "flax"} & set(sys.modules), "coding must not import JAX"
+header, payload = coding.unpack(sys.stdin.buffer.read())
+decoder = coding.RansDecoder(payload.data, payload.lanes, payload.state_bytes)
+q = coding.quantize_logits(np.tile(np.array([0, -1, -2], np.float32), (5, 1)))
+indices = decoder.pop(coding.cumulative(coding.frequencies(q))).astype(np.uint16)
+assert decoder.finish() == coding.index_checksum(header, indices.reshape(1, 5, 1))
+print(header.width, header.height, *indices)
+"""
+
+
+def test_a_fresh_process_decodes_the_file_and_imports_no_jax():
+    data, _ = example_file()
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD], input=data, capture_output=True, timeout=60, check=False
+    )
+    assert child.returncode == 0, child.stderr.decode()
+    assert child.stdout.split() == b"80 16 0 1 2 0 0".split()
