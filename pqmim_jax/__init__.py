@@ -1,0 +1,12 @@
+"""PQ-MIM image compression in JAX: `from pqmim_jax import Codec`."""
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    # Loaded on first use: `pqmim --help` and the NumPy-only rooms must not pay for JAX.
+    if name == "Codec":
+        from pqmim_jax.codec import Codec
+
+        return Codec
+    raise AttributeError(f"module 'pqmim_jax' has no attribute {name!r}")

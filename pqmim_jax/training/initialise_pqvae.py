@@ -121,19 +121,20 @@ def kmeans(vectors: jax.Array, k: int, key: jax.Array, steps: int) -> jax.Array:
     Returns:
       (M, k, d) codewords.
     """
-    n, m, d = vectors.shape
+    n = vectors.shape[0]
     choose = jax.random.choice(key, n, (steps + 1, k), replace=n < k * (steps + 1))
     codebooks = vectors[choose[0]].swapaxes(0, 1)
-    offsets = jnp.arange(m) * k
-
-    @jax.jit
-    def lloyd(codebooks, restart):
-        flat = (nearest_codewords(vectors, codebooks) + offsets).reshape(-1)
-        sums = jax.ops.segment_sum(vectors.reshape(-1, d), flat, m * k)
-        counts = jax.ops.segment_sum(jnp.ones(n * m), flat, m * k)[:, None]
-        fresh = vectors[restart].swapaxes(0, 1).reshape(-1, d)
-        return jnp.where(counts > 0, sums / jnp.maximum(counts, 1), fresh).reshape(m, k, d)
-
     for i in range(steps):
-        codebooks = lloyd(codebooks, choose[i + 1])
+        codebooks = _lloyd(vectors, codebooks, vectors[choose[i + 1]].swapaxes(0, 1))
     return codebooks
+
+
+@jax.jit
+def _lloyd(vectors: jax.Array, codebooks: jax.Array, restarts: jax.Array) -> jax.Array:
+    """One step: means of what each codeword (M, K, d) encodes; `restarts` where that is nothing."""
+    m, k, d = codebooks.shape
+    cluster = nearest_codewords(vectors, codebooks) + jnp.arange(m) * k
+    sums = jax.ops.segment_sum(vectors.reshape(-1, d), cluster.reshape(-1), m * k)
+    counts = jax.ops.segment_sum(jnp.ones(cluster.size), cluster.reshape(-1), m * k)
+    means = (sums / jnp.maximum(counts, 1)[:, None]).reshape(m, k, d)
+    return jnp.where(counts.reshape(m, k, 1) > 0, means, restarts)

@@ -9,12 +9,12 @@ import optax
 
 def learning_rate(config) -> optax.Schedule:
     """Linear warm-up over `warmup_steps`, then cosine to `final_lr_fraction` at `steps`."""
-    warmup = min(config.warmup_steps, max(config.steps - 1, 1))
+    warmup = min(config.warmup_steps, config.steps // 2)
     return optax.warmup_cosine_decay_schedule(
         init_value=0.0,
         peak_value=config.learning_rate,
         warmup_steps=warmup,
-        decay_steps=config.steps,
+        decay_steps=max(config.steps, 1),
         end_value=config.learning_rate * config.final_lr_fraction,
     )
 

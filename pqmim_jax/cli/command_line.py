@@ -1,0 +1,65 @@
+"""The parser of the `pqmim` command, and how its outcome becomes an exit code."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+
+from pqmim_jax import __version__
+from pqmim_jax.cli import compress, decompress, evaluate, info, models, train
+from pqmim_jax.cli.errors import user_message
+
+INTERRUPTED = 130  # what shells report for Ctrl-C
+_COMMANDS = (compress, decompress, info, models, evaluate, train)
+_EPILOG = """\
+example:
+  pqmim compress photo.jpg              writes photo.pqm
+  pqmim decompress photo.pqm            writes photo.png
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line `argv` (default: this process's); returns the exit code.
+
+    Raises:
+      SystemExit: --help, --version or wrong usage, as argparse does.
+    """
+    args, extra = build_parser().parse_known_args(argv)
+    if extra and not args.takes_extra:
+        args.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    args.extra = extra
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        print("pqmim: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        message = user_message(error)
+        if message is None:
+            raise
+        if args.show_traceback:
+            traceback.print_exc()
+        print(f"pqmim: error: {message}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of all commands; each sets `run`, `parser` and `takes_extra` in its namespace."""
+    parser = argparse.ArgumentParser(
+        prog="pqmim",
+        description="Image compression with product-quantized masked image modeling (PQ-MIM).",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pqmim {__version__}")
+    parser.add_argument(
+        "--show-traceback",
+        action="store_true",
+        help="before the one line that says what is wrong, print where it arose (for bug reports)",
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_parser(subparsers)
+    return parser

@@ -1,0 +1,56 @@
+"""`pqmim compress`: pictures to `.pqm` files."""
+
+import argparse
+from pathlib import Path
+
+from pqmim_jax.cli import files, options
+from pqmim_jax.cli.errors import CommandError
+
+SUFFIX = ".pqm"
+_EPILOG = """\
+examples:
+  pqmim compress photo.jpg                            writes photo.pqm, the best picture
+  pqmim compress photo.jpg -o tiny.pqm --quality 1    the smallest file
+  pqmim compress *.png -o compressed/                 a folder of files
+
+The file can only be opened again with the same model.
+"""
+
+
+def add_parser(subparsers) -> None:
+    """Adds the command."""
+    parser = options.add_command(
+        subparsers, "compress", run, summary="make .pqm files of pictures", epilog=_EPILOG
+    )
+    files.add_files(parser, "pictures (PNG, JPEG, WebP, TIFF, ...)", SUFFIX)
+    options.add_model(parser)
+    parser.add_argument(
+        "--quality",
+        type=int,
+        metavar="1..N",
+        help="1 is the smallest file, N the best picture; `pqmim models` shows each model's N "
+        "(default: N)",
+    )
+    options.add_schedule(parser)
+    options.add_force(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compresses every input."""
+    pairs = files.plan_outputs(args.inputs, args.output, SUFFIX, force=args.force)
+    options.check_schedule(args.schedule)
+    codec = options.load_codec(args)
+    options.check_quality(codec, args.quality)
+    return files.for_each_file(pairs, lambda path, target: _compress(codec, path, target, args))
+
+
+def _compress(codec, path: Path, target: Path, args: argparse.Namespace) -> None:
+    from pqmim_jax.images import read_image
+
+    image = read_image(path)
+    try:
+        data = codec.compress(image, quality=args.quality, schedule=args.schedule)
+    except ValueError as error:
+        raise CommandError(f"{path}: {error}") from error
+    bpp = 8 * len(data) / (image.shape[0] * image.shape[1])
+    files.save(target, data, args, f"{path} -> {target}  {len(data)} bytes  {bpp:.4f} bpp")

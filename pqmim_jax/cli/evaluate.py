@@ -1,0 +1,100 @@
+"""`pqmim evaluate`: rate and distortion on a folder of pictures."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pqmim_jax.cli import files, options
+from pqmim_jax.cli.errors import CommandError
+
+_EPILOG = """\
+examples:
+  pqmim evaluate kodak/
+  pqmim evaluate kodak/ --quality 4 8 --jpeg --json report.json
+
+Every picture is compressed to the bytes of a whole file and decompressed from them again, which
+must give the encoder's own picture. Rates count whole files; PSNR is over RGB samples of 8 bits,
+its mean the mean of the pictures' dB.
+"""
+
+
+def add_parser(subparsers) -> None:
+    """Adds the command."""
+    parser = options.add_command(
+        subparsers,
+        "evaluate",
+        run,
+        summary="measure size, PSNR and speed on a folder of pictures",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("folder", metavar="DIR", help="folder of pictures")
+    options.add_model(parser)
+    parser.add_argument(
+        "--quality",
+        type=int,
+        nargs="+",
+        metavar="Q",
+        help="qualities to measure (default: all of the model's)",
+    )
+    options.add_schedule(parser)
+    parser.add_argument("--json", metavar="FILE", help="also write every number to this file")
+    options.add_force(parser)
+    parser.add_argument(
+        "--jpeg",
+        action="store_true",
+        help="measure JPEG and WebP on the same pictures too, and compare at equal size",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measures, prints a table, writes the JSON report."""
+    if args.json is not None:
+        files.check_output(Path(args.json), force=args.force)
+    options.check_schedule(args.schedule)
+    codec = options.load_codec(args)
+    for quality in args.quality or ():
+        options.check_quality(codec, quality)
+    report = _evaluate(codec, args)
+    from pqmim_jax.evaluation.report import to_json, to_table
+    from pqmim_jax.images import write_atomically
+
+    print(to_table(report))
+    if args.json is not None:
+        write_atomically(args.json, to_json(report).encode(), overwrite=args.force)
+    return 0
+
+
+def _evaluate(codec, args: argparse.Namespace) -> dict:
+    from pqmim_jax.evaluation import baselines
+    from pqmim_jax.evaluation.report import build_report
+    from pqmim_jax.evaluation.run import EvaluationError, find_images, measure_images
+    from pqmim_jax.images import read_image
+    from pqmim_jax.masking import canonical
+
+    qualities = list(dict.fromkeys(args.quality or range(1, codec.qualities + 1)))
+    schedule = canonical(args.schedule or codec.default_schedule)
+    try:
+        paths = find_images(Path(args.folder))
+        measurements = list(
+            _with_progress(
+                measure_images(codec, paths, qualities, schedule), len(paths) * len(qualities)
+            )
+        )
+    except (EvaluationError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    curves = None
+    if args.jpeg:
+        curves = {
+            name: baselines.measure(
+                baseline, _with_progress(map(read_image, paths), len(paths), name)
+            )
+            for name, baseline in baselines.BASELINES.items()
+        }
+    return build_report(codec, schedule, measurements, curves)
+
+
+def _with_progress(items, total: int, name: str = "pqm"):
+    """The items, with a bar on stderr if that is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, name, total, leave=False, file=sys.stderr, disable=None)

@@ -1,0 +1,81 @@
+"""Options that several commands share."""
+
+import argparse
+
+
+def add_command(
+    subparsers, name: str, run, *, summary: str, epilog: str, takes_extra: bool = False
+) -> argparse.ArgumentParser:
+    """Adds a command `name` that `run(args) -> exit code` carries out.
+
+    Args:
+      summary: its line in `pqmim --help` and the top of its own help.
+      epilog: shown as it stands below the options: an example at least.
+      takes_extra: unknown arguments go to `args.extra` instead of being wrong usage.
+    """
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, parser=parser, takes_extra=takes_extra)
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--model: what `load_codec` loads."""
+    parser.add_argument(
+        "--model",
+        metavar="NAME_OR_PATH",
+        help="a packaged model's name (see `pqmim models`), a model folder or a training workdir; "
+        "default: the packaged default model",
+    )
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """--force: existing files may be replaced."""
+    parser.add_argument("--force", action="store_true", help="replace files that exist already")
+
+
+def add_schedule(parser: argparse.ArgumentParser) -> None:
+    """--schedule: checked by `check_schedule`."""
+    parser.add_argument(
+        "--schedule",
+        metavar="SPEC",
+        help='order of coding, such as "qlds(stages=4)": more stages give smaller files and take '
+        "longer; default: the model's own",
+    )
+
+
+def load_codec(args: argparse.Namespace):
+    """The `Codec` of --model; ModelError if there is no such model."""
+    from pqmim_jax.codec import Codec
+    from pqmim_jax.model_store import DEFAULT
+
+    return Codec.load(args.model or DEFAULT)
+
+
+def check_schedule(spec: str | None) -> None:
+    """CommandError unless `spec` is None or a well-formed schedule."""
+    from pqmim_jax.cli.errors import CommandError
+    from pqmim_jax.masking import canonical
+
+    if spec is None:
+        return
+    try:
+        canonical(spec)
+    except ValueError as error:
+        raise CommandError(f"--schedule: {error}") from error
+
+
+def check_quality(codec, quality: int | None) -> None:
+    """CommandError unless `quality` is None or one of the model's."""
+    from pqmim_jax.cli.errors import CommandError
+
+    if quality is not None and not 1 <= quality <= codec.qualities:
+        raise CommandError(
+            f"--quality must be from 1 to {codec.qualities} with model {codec.model.name!r}, "
+            f"got {quality}"
+        )

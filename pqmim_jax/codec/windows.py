@@ -1,0 +1,83 @@
+"""How a picture of any size is cut into windows of one fixed size.
+
+All programs run on squares of `window + 2 * halo` tokens, of which the inner `window` count. One
+compiled program therefore serves every picture, and memory per call is constant.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """Windows covering a picture of `height` x `width` pixels, in raster order."""
+
+    height: int
+    width: int
+    f: int  # pixels a side of a token
+    window: int  # tokens a side
+    halo: int  # tokens of context on each side
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Rows and columns of the token grid, (h, w): the picture padded to whole tokens."""
+        return -(-self.height // self.f), -(-self.width // self.f)
+
+    @cached_property
+    def origins(self) -> list[tuple[int, int]]:
+        """(row, column) of each window's first token."""
+        h, w = self.tokens
+        return [(y, x) for y in range(0, h, self.window) for x in range(0, w, self.window)]
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """(h*w, 2) int64: token (row, column) in coding order: by window, in it by raster."""
+        return np.concatenate([self.window_positions(origin) for origin in self.origins])
+
+    def window_positions(self, origin: tuple[int, int]) -> np.ndarray:
+        """(n, 2) int64: the tokens of one window that lie in the picture, in raster order."""
+        (h, w), (y, x) = self.tokens, origin
+        rows, columns = np.meshgrid(
+            np.arange(y, min(y + self.window, h)),
+            np.arange(x, min(x + self.window, w)),
+            indexing="ij",
+        )
+        return np.stack([rows.ravel(), columns.ravel()], axis=-1)
+
+    def pixels_of(self, image: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+        """Window with halo cut from an image (H, W, C), edges repeated outwards."""
+        rows, columns = self._span(origin, self.f)
+        rows = np.clip(rows, 0, self.height - 1)
+        columns = np.clip(columns, 0, self.width - 1)
+        return image[rows[:, None], columns]
+
+    def codes_of(self, indices: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+        """Window with halo cut from a code grid (h, w, M), edges repeated outwards."""
+        rows, columns = self._span(origin, 1)
+        h, w = self.tokens
+        return indices[np.clip(rows, 0, h - 1)[:, None], np.clip(columns, 0, w - 1)]
+
+    def known_of(self, known: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+        """Window with halo cut from a grid that `padded_unknown` made: unknown outside."""
+        side = self.window + 2 * self.halo
+        return known[origin[0] : origin[0] + side, origin[1] : origin[1] + side]
+
+    def padded_unknown(self, m: int, unknown: int) -> np.ndarray:
+        """(h', w', M) int32 full of `unknown`: whole windows and a halo around them.
+
+        Token (y, x) lies at (y + halo, x + halo).
+        """
+        h, w = (-(-n // self.window) * self.window + 2 * self.halo for n in self.tokens)
+        return np.full((h, w, m), unknown, np.int32)
+
+    def place(self, canvas: np.ndarray, origin: tuple[int, int], core: np.ndarray, f: int) -> None:
+        """Writes a window's inner part, f samples a token, where it belongs on `canvas`."""
+        y, x = origin[0] * f, origin[1] * f
+        target = canvas[y : y + core.shape[0], x : x + core.shape[1]]
+        target[...] = core[: target.shape[0], : target.shape[1]]
+
+    def _span(self, origin: tuple[int, int], f: int) -> tuple[np.ndarray, np.ndarray]:
+        side = np.arange(-self.halo * f, (self.window + self.halo) * f)
+        return origin[0] * f + side, origin[1] * f + side

@@ -1,0 +1,1 @@
+"""Rate and distortion of a codec on a folder of pictures, beside JPEG and WebP."""

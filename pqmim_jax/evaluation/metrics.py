@@ -1,0 +1,66 @@
+"""Rate and distortion: bits from whole files, PSNR from 8-bit pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pqmim_jax.coding import code_length_bits, frequencies_from_counts
+
+
+def psnr(image: np.ndarray, other: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB: 10 log10(255^2 / MSE), the mean over all RGB samples.
+
+    Args:
+      image, other: uint8 (H, W, 3), of one shape.
+
+    Returns:
+      dB; infinity for equal pictures.
+
+    Raises:
+      ValueError: other shapes or types.
+    """
+    if image.shape != other.shape or image.dtype != np.uint8 or other.dtype != np.uint8:
+        raise ValueError(
+            f"need two uint8 pictures of one shape, got {image.dtype} {image.shape} and "
+            f"{other.dtype} {other.shape}"
+        )
+    error = np.mean((image.astype(np.float64) - other) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def bits_per_pixel(num_bytes: int, image: np.ndarray) -> float:
+    """Bits of a whole file of `num_bytes` bytes per pixel of `image` (H, W, 3)."""
+    return 8 * num_bytes / (image.shape[0] * image.shape[1])
+
+
+def static_bits(counts: np.ndarray, indices: np.ndarray) -> float:
+    """Ideal bits of indices without any context: one fixed distribution a codebook.
+
+    What the entropy model saves is the distance from here to the bits that it needs.
+
+    Args:
+      counts: int64 (M, K), how often each codeword occurred in the training set.
+      indices: (h, w, M'), M' <= M, each in [0, K).
+    """
+    sent = indices.shape[-1]
+    frequencies = frequencies_from_counts(counts[:sent])
+    return sum(
+        float(code_length_bits(np.broadcast_to(row, (*plane.shape, len(row))), plane).sum())
+        for row, plane in zip(frequencies, np.moveaxis(indices, -1, 0), strict=True)
+    )
+
+
+def psnr_at_rate(bpp: float, curve: Sequence[tuple[float, float]]) -> float | None:
+    """PSNR that a rate-distortion curve has at `bpp`, linear in (log bpp, PSNR) between points.
+
+    Args:
+      bpp: bits per pixel, > 0.
+      curve: (bpp, PSNR) points in any order.
+
+    Returns:
+      dB, or None outside the curve's range of rates.
+    """
+    rates, values = np.array(sorted(curve)).T
+    if not rates[0] <= bpp <= rates[-1]:
+        return None
+    return float(np.interp(np.log(bpp), np.log(rates), values))

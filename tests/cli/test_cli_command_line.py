@@ -1,0 +1,194 @@
+"""The command as such: what it imports, help, usage errors, and `pqmim train` up to the training."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import pqmim_jax
+
+ROOT = Path(pqmim_jax.__file__).parents[1]
+COMMANDS = ("compress", "decompress", "info", "models", "evaluate", "train")
+HEAVY = {
+    "clu", "flax", "grain", "jax", "jaxlib", "onnx", "optax", "orbax", "tensorflow",
+    "tensorflow_datasets",
+}  # fmt: skip
+CONFIG = """
+from pqmim_jax.training import default_config
+
+def get_config():
+    return default_config.get_config()
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(CONFIG)
+    return path
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-c", "import pqmim_jax"], ["-m", "pqmim_jax", "--help"]], ids=["import", "help"]
+)
+def test_start_imports_nothing_heavy(arguments):
+    done = python("-X", "importtime", *arguments)
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "pqmim_jax" in imported
+    assert not imported & HEAVY
+
+
+def test_installed_command_is_main():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"]["pqmim"] == "pqmim_jax.cli:main"
+
+
+def test_version(pqmim):
+    assert pqmim("--version").out == f"pqmim {pqmim_jax.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_gives_an_example(pqmim, command):
+    done = pqmim(command, "--help")
+    assert done.code == 0
+    assert f"  pqmim {command}" in done.out.partition("example")[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["squeeze"],
+        ["compress"],
+        ["compress", "a.png", "--qualty", "1"],
+        ["compress", "a.png", "--quality", "high"],
+        ["compress", "a.png", "--config.x=1"],
+        ["train", "--config=c.py"],
+        ["train", "--config=c.py", "--workdir=w", "--steps=3"],
+        ["train", "--config=c.py", "--workdir=w", "--config.mim.width"],
+        ["train", "--config=c.py", "--workdir=w", "--config.mim.width", "--config.seed=1"],
+        ["train", "--config=c.py", "--workdir=w", "stray"],
+    ],
+)
+def test_wrong_usage_exits_2(pqmim, arguments):
+    done = pqmim(*arguments)
+    assert done.code == 2
+    assert "usage:" in done.err
+
+
+def test_ctrl_c_exits_130(pqmim, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pqmim_jax.model_store.packaged_names", interrupt)
+    assert pqmim("models").code == 130
+
+
+def test_a_bug_is_not_dressed_up_as_the_users_error(pqmim, monkeypatch):
+    def bug():
+        raise ValueError("shapes do not match")
+
+    monkeypatch.setattr("pqmim_jax.model_store.packaged_names", bug)
+    with pytest.raises(ValueError):
+        pqmim("models")
+
+
+def test_show_traceback(pqmim, tmp_path):
+    done = pqmim("--show-traceback", "info", tmp_path / "missing.pqm")
+    assert done.code == 1
+    assert "Traceback" in done.err
+    assert done.error_lines[-1].startswith("pqmim: error: ")
+
+
+def test_models(pqmim, monkeypatch, tmp_path, tiny_model, codec):
+    assert pqmim("models").code == 0
+    (tmp_path / "tiny").symlink_to(tiny_model)
+    monkeypatch.setattr("pqmim_jax.model_store._packaged", lambda: tmp_path)
+    monkeypatch.setattr("pqmim_jax.model_store.DEFAULT", "tiny")
+    header, line = pqmim("models").out.splitlines()
+    mark, name, fingerprint, qualities, f, *size = line.split()
+    assert (mark, name, qualities, f) == ("*", "tiny", "4", "16")
+    assert int(fingerprint, 16) == codec.model.fingerprint
+    on_disk = sum(file.stat().st_size for file in tiny_model.iterdir())
+    assert float(size[0]) == pytest.approx(on_disk / 1e6, abs=0.051)
+
+
+@pytest.mark.parametrize(
+    "override, nearest",
+    [
+        ("--config.mim.wdth=64", "mim.width"),
+        ("--config.pqvae_training.step=3", "pqvae_training.steps"),
+    ],
+)
+def test_train_names_the_key_nearest_to_a_misspelt_one(pqmim, config, tmp_path, override, nearest):
+    done = pqmim("train", f"--config={config}", f"--workdir={tmp_path / 'run'}", override)
+    assert done.code == 1
+    assert len(done.error_lines) == 1
+    assert f"did you mean --config.{nearest}?" in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_without_its_config_file(pqmim, tmp_path):
+    done = pqmim("train", "--config", tmp_path / "none.py", "--workdir", tmp_path / "run")
+    assert done.code == 1
+    assert "none.py" in done.err
+
+
+@pytest.fixture
+def trained_with(monkeypatch):
+    """Calls of `train`, which is replaced: [(config, workdir), ...]."""
+    from pqmim_jax.training import run
+
+    calls = []
+    monkeypatch.setattr(run, "train", lambda config, workdir: calls.append((config, workdir)))
+    return calls
+
+
+def test_train_applies_both_forms_of_override(pqmim, config, tmp_path, trained_with):
+    done = pqmim(
+        "train", "--config.mim.width=64", "--config", config, "--config.data.source",
+        "folder:my photos", "--workdir", tmp_path / "run", "--config.mesh.data", "-1",
+        "--config.stages=mim",
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    [(resolved, workdir)] = trained_with
+    assert workdir == tmp_path / "run"
+    assert resolved.mim.width == 64
+    assert resolved.data.source == "folder:my photos"
+    assert resolved.mesh.data == -1
+    assert resolved.stages == ("mim",)
+
+
+@pytest.mark.parametrize("kind, code", [("Interrupted", 130), ("TrainingError", 1)])
+def test_how_training_ends(pqmim, config, tmp_path, monkeypatch, kind, code):
+    from pqmim_jax.training import loop, run
+
+    def train(config, workdir):
+        raise getattr(loop, kind)("at step 7")
+
+    monkeypatch.setattr(run, "train", train)
+    done = pqmim("train", "--config", config, "--workdir", tmp_path)
+    assert done.code == code
+    assert len(done.error_lines) == 1 and "at step 7" in done.err
+
+
+@pytest.mark.parametrize("package", ["grain", "optax", "orbax"])
+def test_train_without_training_packages_says_what_to_install(
+    pqmim, config, tmp_path, monkeypatch, package
+):
+    for name in [n for n in sys.modules if n.startswith(("pqmim_jax.training", "pqmim_jax.data"))]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [n for n in sys.modules if n.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    done = pqmim("train", "--config", config, "--workdir", tmp_path / "run")
+    assert done.code == 1
+    assert len(done.error_lines) == 1
+    assert 'pip install "pqmim-jax[train]"' in done.err

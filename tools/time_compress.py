@@ -1,0 +1,51 @@
+"""Where the seconds of one `pqmim compress` go, in a fresh process with a warm disk cache.
+
+    python tools/time_compress.py IMAGE [--model NAME]
+
+Run it twice: the first run fills the compilation cache.
+"""
+
+import argparse
+import time
+
+CLOCK = [("start", time.perf_counter())]
+
+
+def mark(name: str) -> None:
+    CLOCK.append((name, time.perf_counter()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("image")
+    parser.add_argument("--model", default="small")
+    options = parser.parse_args()
+
+    from pqmim_jax.codec import Codec
+    from pqmim_jax.codec.entropy_coding import encode_indices
+    from pqmim_jax.images import read_image
+
+    mark("imports")
+    image = read_image(options.image)
+    mark("read image")
+    codec = Codec.load(options.model)
+    mark("load model")
+    programs = codec._programs
+    programs.encode, programs.context, programs.head  # noqa: B018
+    mark("compile, or read from cache")
+    indices = codec.encode_image(image)
+    mark("encoder network")
+    grid = codec._grid(*image.shape[:2])
+    coder, _ = encode_indices(
+        programs, grid, indices, codec.qualities, codec.default_schedule
+    )
+    mark("MIM: contexts, heads, tables")
+    coder.finish(0)
+    mark("rANS coder")
+    for (_, before), (name, after) in zip(CLOCK, CLOCK[1:], strict=False):
+        print(f"{name:32} {after - before:6.2f} s")
+    print(f"{'sum, without starting Python':32} {CLOCK[-1][1] - CLOCK[0][1]:6.2f} s")
+
+
+if __name__ == "__main__":
+    main()
