@@ -1,8 +1,8 @@
 """Model folders: `model.json`, `weights.safetensors` (16 bits) and a card. No pickles.
 
-    model.json            architecture, codec settings, static codeword counts
-    weights.safetensors   "autoencoder/..." and "mim/..." tensors, float16
-    README.md             the model card (optional)
+model.json            architecture, codec settings, static codeword counts
+weights.safetensors   "autoencoder/..." and "mim/..." tensors, float16
+README.md             the model card (optional)
 """
 
 import json
@@ -76,9 +76,7 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
         raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
     trees = _to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
     fingerprint = _fingerprint(config, tensors)
-    return StoredModel(
-        path.name, config, trees["autoencoder"], trees["mim"], counts, fingerprint
-    )
+    return StoredModel(path.name, config, trees["autoencoder"], trees["mim"], counts, fingerprint)
 
 
 def save_model(

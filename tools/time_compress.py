@@ -6,6 +6,7 @@ Run it twice: the first run fills the compilation cache.
 """
 
 import argparse
+import itertools
 import time
 
 CLOCK = [("start", time.perf_counter())]
@@ -36,13 +37,11 @@ def main() -> None:
     indices = codec.encode_image(image)
     mark("encoder network")
     grid = codec._grid(*image.shape[:2])
-    coder, _ = encode_indices(
-        programs, grid, indices, codec.qualities, codec.default_schedule
-    )
+    coder, _ = encode_indices(programs, grid, indices, codec.qualities, codec.default_schedule)
     mark("MIM: contexts, heads, tables")
     coder.finish(0)
     mark("rANS coder")
-    for (_, before), (name, after) in zip(CLOCK, CLOCK[1:], strict=False):
+    for (_, before), (name, after) in itertools.pairwise(CLOCK):
         print(f"{name:32} {after - before:6.2f} s")
     print(f"{'sum, without starting Python':32} {CLOCK[-1][1] - CLOCK[0][1]:6.2f} s")
 

@@ -92,13 +92,17 @@ class Codec:
           PqmError: not a .pqm file, made with another model, truncated or damaged; never a
             silently wrong picture.
         """
-        header, indices, _ = self._read(data)
-        return self.decode_indices(indices, header.quality, (header.height, header.width))
+        return self.decompress_with_info(data)[0]
 
     def info(self, data: bytes) -> FileInfo:
         """Header and the bits of each stage; checks the whole file, raises as `decompress`."""
-        header, _, bits = self._read(data)
-        return FileInfo(header, header.schedule or self.default_schedule, len(data), bits)
+        return self._read(data)[1]
+
+    def decompress_with_info(self, data: bytes) -> tuple[np.ndarray, FileInfo]:
+        """`decompress` and `info` in one pass over the file."""
+        indices, info = self._read(data)
+        size = (info.header.height, info.header.width)
+        return self.decode_indices(indices, info.header.quality, size), info
 
     def stage_bits(
         self,
@@ -150,22 +154,19 @@ class Codec:
             grid.place(picture, origin, core, self._f)
         return picture
 
-    def _read(self, data: bytes) -> tuple[Header, np.ndarray, np.ndarray]:
+    def _read(self, data: bytes) -> tuple[np.ndarray, FileInfo]:
         header, payload = unpack(data)
         self._check_header(header)
         decoder = RansDecoder(payload.data, payload.lanes, payload.state_bytes)
+        grid = self._grid(header.height, header.width)
+        schedule = header.schedule or self.default_schedule
         indices, bits = decode_indices(
-            self._programs,
-            self._grid(header.height, header.width),
-            decoder,
-            self.qualities,
-            header.quality,
-            header.schedule or self.default_schedule,
+            self._programs, grid, decoder, self.qualities, header.quality, schedule
         )
         sent = indices[..., : header.quality].astype(np.uint16)
         if decoder.finish() != index_checksum(header, sent):
             raise CorruptFileError("damaged file: the checksum over the decoded indices is wrong")
-        return header, indices, bits
+        return indices, FileInfo(header, schedule, len(data), bits)
 
     def _check_header(self, header: Header) -> None:
         if header.fingerprint != self.model.fingerprint:
@@ -198,6 +199,4 @@ class Codec:
         return masking.canonical(schedule or self.default_schedule)
 
     def _grid(self, height: int, width: int) -> WindowGrid:
-        return WindowGrid(
-            height, width, self._f, self._settings["window"], self._settings["halo"]
-        )
+        return WindowGrid(height, width, self._f, self._settings["window"], self._settings["halo"])

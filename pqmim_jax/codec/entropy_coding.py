@@ -98,10 +98,13 @@ def _contexts(programs: Programs, grid: WindowGrid, known: np.ndarray) -> np.nda
     """(h*w, width) context vectors at `grid.positions`, given what is known now."""
 
     def of_window(origin: tuple[int, int]) -> np.ndarray:
-        context = programs.context(grid.known_of(known, origin))
         y, x = grid.window_positions(origin).T
+        context = nothing_known if first_stage else programs.context(grid.known_of(known, origin))
         return context[y - origin[0], x - origin[1]]
 
+    # Before the first stage all windows look alike: one run serves them all.
+    first_stage = (known == UNKNOWN).all()
+    nothing_known = programs.context(grid.known_of(known, (0, 0))) if first_stage else None
     return np.concatenate(programs.map(of_window, grid.origins))
 
 

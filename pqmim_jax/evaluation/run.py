@@ -90,7 +90,7 @@ def _measure(
     start = time.perf_counter()
     data = codec.compress(image, quality=quality, schedule=schedule)
     compressed = time.perf_counter()
-    picture = codec.decompress(data)
+    picture, info = codec.decompress_with_info(data)
     decompressed = time.perf_counter()
     if not np.array_equal(picture, codec.decode_indices(indices, quality, image.shape[:2])):
         raise EvaluationError(
@@ -106,7 +106,7 @@ def _measure(
         psnr=psnr(image, picture),
         compress_seconds=compressed - start,
         decompress_seconds=decompressed - compressed,
-        ideal_bits=float(codec.info(data).stage_bits.sum()),
+        ideal_bits=float(info.stage_bits.sum()),
         static_bits=static_bits(codec.model.counts, indices[..., :quality]),
     )
 

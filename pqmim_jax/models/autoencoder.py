@@ -27,8 +27,8 @@ class Autoencoder(nn.Module):
     """x -> z = E(x) -> codewords -> x^ = D(codewords).
 
     With `linear_path`, E and D are each a lapped linear transform over 2f x 2f pixels (which
-    removes block edges) plus a network whose last layer starts at zero, so that training begins at the closed-form
-    transform which `training.initialisation` puts there (PCA; ours).
+    removes block edges) plus a network whose last layer starts at zero. Training then begins at
+    the closed-form transform that `training.initialise_pqvae` puts there (PCA; ours).
     """
 
     f: int

@@ -1,1 +1,1 @@
-"""The trainer: two stages, one loop. `pqmim_jax.training.run.train(config, workdir)` is the door."""
+"""The trainer: two stages, one loop; the door is `training.run.train(config, workdir)`."""

@@ -34,9 +34,7 @@ class Checkpoints:
     def restore(self, like: TrainState) -> tuple[TrainState, Any]:
         """Newest checkpoint, with the shapes and shardings of `like`, and the data state."""
         step = self._manager.latest_step()
-        args = ocp.args.Composite(
-            state=ocp.args.StandardRestore(like), data=ocp.args.JsonRestore()
-        )
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(like), data=ocp.args.JsonRestore())
         restored = self._manager.restore(step, args=args)
         return restored["state"], restored["data"]
 

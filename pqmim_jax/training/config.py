@@ -62,7 +62,9 @@ def _assign(config: ConfigDict, key: str, value: str) -> None:
         config.update_from_flattened_dict({key: _parse(value, current)})
     except (TypeError, ValueError) as e:
         kind = type(current).__name__
-        raise ConfigError(f"--config.{key} must be a {kind} (now {current!r}), got {value!r}") from e
+        raise ConfigError(
+            f"--config.{key} must be a {kind} (now {current!r}), got {value!r}"
+        ) from e
 
 
 def _parse(value: str, current):
@@ -97,4 +99,3 @@ def from_json(text: str) -> FrozenConfigDict:
 def to_json(config: ConfigDict | FrozenConfigDict) -> str:
     """Resolved config as JSON, keys sorted; tuples become lists."""
     return ConfigDict(config).to_json_best_effort(indent=1, sort_keys=True)
-

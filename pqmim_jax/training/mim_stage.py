@@ -46,9 +46,7 @@ def train_mim(config, workdir: Path, mesh: Mesh) -> TrainState:
         return state.replace(params=params)
 
     step_fn = build_mim_step(model, autoencoder, tx, jnp.asarray(stages), options)
-    stage = Stage(
-        "mim", options.steps, options.batch_size, step_fn, (frozen,), "bits_per_index"
-    )
+    stage = Stage("mim", options.steps, options.batch_size, step_fn, (frozen,), "bits_per_index")
     shapes = jax.eval_shape(random_state, jax.random.key(0))
     batches = stage_batches(config, "mim", mesh)
     state = run_stage(stage, shapes, initial, batches, config, mesh, workdir / "mim")

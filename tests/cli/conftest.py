@@ -34,24 +34,16 @@ def pqmim(capsys):
     return run
 
 
-@pytest.fixture(scope="session")
-def codec(tiny_model):
-    return Codec.load(tiny_model)
-
-
 @pytest.fixture
 def codec_loaded_once(codec, monkeypatch):
     """Commands on the tiny model share one compiled codec: what they do with it is under test."""
     monkeypatch.setattr(Codec, "load", lambda name_or_path: codec)
 
 
-def photo(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
 @pytest.fixture
 def png(tmp_path):
     """A picture of 70 x 50 pixels: more than one coding window, and no multiple of f."""
     path = tmp_path / "photo.png"
-    Image.fromarray(photo(50, 70)).save(path)
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
     return path

@@ -1,4 +1,4 @@
-"""`pqmim compress` and `pqmim decompress`: which files are read and written, and what is in them."""
+"""`pqmim compress` and `pqmim decompress`: what is read and written, and what is in it."""
 
 import shutil
 import subprocess
@@ -139,7 +139,7 @@ def test_failure_with_force_keeps_the_old_file(pqmim, png):
         (["photo.png", "--quality", "5"], "--quality must be from 1 to 4"),
         (["photo.png", "--quality", "0"], "--quality must be from 1 to 4"),
         (["photo.png", "--schedule", "quincuncx"], "quincunx"),
-        (["photo.png", "--schedule", "qlds(stages=99)"], "photo.png"),
+        (["photo.png", "--schedule", "codebook_major(groups=9)"], "photo.png"),
         (["missing.png"], "missing.png: No such file"),
     ],
 )

@@ -61,7 +61,9 @@ def test_palette_with_a_transparent_colour_is_white_there(saved):
     assert tuple(pixels[1, 3]) == (255, 255, 255)
 
 
-@pytest.mark.parametrize("alpha, expected", [(0, (255, 255, 255)), (255, RED), (51, (255, 204, 204))])
+@pytest.mark.parametrize(
+    "alpha, expected", [(0, (255, 255, 255)), (255, RED), (51, (255, 204, 204))]
+)
 def test_alpha_is_laid_on_white(saved, alpha, expected):
     pixels = read_image(saved(Image.new("RGBA", (3, 3), (*RED, alpha))))
     np.testing.assert_allclose(pixels[1, 1].astype(int), expected, atol=1)

@@ -38,7 +38,7 @@ def sample(stages=STAGES, seed=0, **options):
     shares=st.tuples(*3 * [st.floats(0, 1)]),
     power=st.floats(0.1, 5),
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_no_index_is_visible_and_a_target_or_outside_the_picture(seed, shares, power):
     stages = STAGES.copy()
     stages[0], stages[2, 3] = -1, -1

@@ -89,17 +89,18 @@ def test_module_returns_comparable_vectors_and_their_codewords(normalize):
     quantizer = ProductQuantizer(3, 8, 4, normalize)
     rng = np.random.default_rng(0)
     z = 3 * rng.normal(size=(2, 5, 12)).astype(np.float32)
-    variables = {"params": {"codebooks": 2 * rng.normal(size=(3, 8, 4)).astype(np.float32)}}
+    codebooks = jnp.asarray(2 * rng.normal(size=(3, 8, 4)), jnp.float32)
+    variables = {"params": {"codebooks": codebooks}}
 
     @jax.jit
     def run(z):
         indices = quantizer.apply(variables, z, method="indices")
         looked_up = quantizer.apply(variables, indices, method="codewords")
         every_index = jnp.broadcast_to(jnp.arange(8)[:, None], (8, 3))
-        codebooks = quantizer.apply(variables, every_index, method="codewords").swapaxes(0, 1)
-        return quantizer.apply(variables, z), indices, looked_up, codebooks
+        table = quantizer.apply(variables, every_index, method="codewords").swapaxes(0, 1)
+        return quantizer.apply(variables, z), indices, looked_up, table
 
-    (sub_vectors, codewords, own_indices), indices, looked_up, codebooks = run(z)
+    (sub_vectors, codewords, own_indices), indices, looked_up, table = run(z)
     assert sub_vectors.shape == codewords.shape == (2, 5, 3, 4)
     assert indices.shape == (2, 5, 3)
     np.testing.assert_array_equal(own_indices, indices)
@@ -107,7 +108,7 @@ def test_module_returns_comparable_vectors_and_their_codewords(normalize):
     lengths = np.linalg.norm(np.stack([sub_vectors, codewords]), axis=-1)
     assert np.allclose(lengths, 1, atol=1e-5) == normalize
     distances = brute_force_distances(
-        np.asarray(sub_vectors).reshape(10, 3, 4), np.asarray(codebooks)
+        np.asarray(sub_vectors).reshape(10, 3, 4), np.asarray(table)
     )
     chosen = np.take_along_axis(distances, np.asarray(indices).reshape(10, 3, 1), -1)[..., 0]
     np.testing.assert_allclose(chosen, distances.min(-1), atol=1e-5)

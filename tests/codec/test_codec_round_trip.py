@@ -1,0 +1,145 @@
+"""The codec as a whole, on a tiny random model: exact round trips, sizes, damage."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pqmim_jax import coding
+from pqmim_jax.codec import Codec
+from pqmim_jax.images import read_image
+
+PICTURE = Path(__file__).parents[1] / "pictures" / "otters.webp"
+DECODE = """
+import hashlib, sys
+from pqmim_jax.codec import Codec
+codec = Codec.load(sys.argv[1])
+picture = codec.decompress(sys.stdin.buffer.read())
+print(picture.shape, hashlib.sha256(picture.tobytes()).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model):
+    return Codec.load(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return read_image(PICTURE)
+
+
+@pytest.fixture(scope="module")
+def photo_file(codec, photo):
+    return codec.compress(photo)
+
+
+def reconstruct(codec, image, quality):
+    return codec.decode_indices(codec.encode_image(image), quality, image.shape[:2])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (7, 13), (64, 64), (65, 129), (200, 40)])
+def test_any_size_decodes_to_the_encoders_own_reconstruction(codec, size):
+    image = np.random.default_rng(sum(size)).integers(0, 256, (*size, 3), dtype=np.uint8)
+    decoded = codec.decompress(codec.compress(image))
+    assert decoded.shape == image.shape
+    np.testing.assert_array_equal(decoded, reconstruct(codec, image, codec.qualities))
+
+
+def test_every_quality_decodes_and_costs_more_than_the_one_before(codec, photo):
+    sizes = []
+    for quality in range(1, codec.qualities + 1):
+        data = codec.compress(photo, quality=quality)
+        np.testing.assert_array_equal(codec.decompress(data), reconstruct(codec, photo, quality))
+        sizes.append(len(data))
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["one_shot", "raster", "quincunx(levels=2)", "checkerboard*codebook_major(groups=2)"],
+)
+def test_other_schedules_travel_in_the_file(codec, photo, schedule):
+    crop = photo[:100, :140]
+    data = codec.compress(crop, schedule=schedule)
+    np.testing.assert_array_equal(codec.decompress(data), reconstruct(codec, crop, 4))
+    assert codec.info(data).schedule != codec.default_schedule
+
+
+def test_file_is_no_longer_than_its_code_length_allows(codec, photo, photo_file):
+    ideal = codec.info(photo_file).stage_bits.sum() / 8
+    assert ideal <= len(photo_file) <= 1.01 * ideal + 16
+    tiny = codec.compress(photo[:16, :16])
+    assert len(tiny) <= codec.info(tiny).stage_bits.sum() / 8 + 16
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_fresh_process_on_any_number_of_cores_decodes_the_same(
+    codec, photo, photo_file, tiny_model, cores
+):
+    available = sorted(os.sched_getaffinity(0))
+    run = subprocess.run(
+        [sys.executable, "-c", DECODE, str(tiny_model)],
+        input=photo_file,
+        capture_output=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, available[:cores]),
+        check=True,
+    )
+    expected = reconstruct(codec, photo, codec.qualities)
+    digest = hashlib.sha256(expected.tobytes()).hexdigest()
+    assert run.stdout.decode().split() == [*str(expected.shape).split(), digest]
+
+
+def test_number_of_threads_does_not_change_a_byte(tiny_model, photo, photo_file):
+    assert Codec.load(tiny_model, threads=1).compress(photo) == photo_file
+    assert Codec.load(tiny_model, threads=3).compress(photo) == photo_file
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_damage_is_an_error_never_a_wrong_picture(codec, photo, data):
+    file = bytearray(codec.compress(photo[:80, :80]))
+    position = data.draw(st.integers(0, len(file) - 1))
+    file[position] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(coding.PqmError):
+        codec.decompress(bytes(file))
+
+
+def test_truncation_at_any_length_is_an_error(codec, photo):
+    file = codec.compress(photo[:48, :64])
+    for length in range(len(file)):
+        with pytest.raises(coding.PqmError):
+            codec.decompress(file[:length])
+
+
+def test_another_models_file_is_refused(photo_file, other_model):
+    with pytest.raises(coding.WrongModelError, match="another model"):
+        Codec.load(other_model).decompress(photo_file)
+
+
+def test_a_header_that_claims_a_huge_picture_is_refused_before_work(codec):
+    header = coding.Header(2**31, 2**31, 1, codec.model.fingerprint)
+    encoder = coding.RansEncoder()
+    with pytest.raises(coding.PqmError, match="pixels"):
+        codec.decompress(coding.pack(header, encoder.finish(0)))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
+)
+def test_arrays_that_are_no_picture_are_refused(codec, image):
+    with pytest.raises(ValueError, match="uint8"):
+        codec.compress(image)
+
+
+@pytest.mark.parametrize("quality", [0, 5, -1])
+def test_quality_out_of_range_is_refused(codec, photo, quality):
+    with pytest.raises(ValueError, match=r"1\.\.4"):
+        codec.compress(photo, quality=quality)

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from pqmim_jax.training import default_config
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder of ten smooth coloured pictures of 48 x 56 pixels."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:48, :56, None][:2] / 48
+    for i in range(10):
+        fx, fy, phase = rng.uniform(-1, 1, (3, 3)) * [[9], [9], [3]]
+        waves = np.sin(fx * x + fy * y + phase) + 0.5 * np.sin(3 * fy * x - 2 * fx * y)
+        Image.fromarray(np.uint8(127 + 80 * waves)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def tiny_config(photos):
+    """Both stages with the smallest networks that go through every part of the loop."""
+    config = default_config.get_config()
+    config.data.update(source=f"folder:{photos}", cache_mb=8, num_threads=0, prefetch=0)
+    config.autoencoder.update(f=8, num_codebooks=2, num_codewords=8, codeword_dim=4)
+    config.autoencoder.update(
+        encoder_width=8, encoder_depth=0, decoder_width=8, decoder_depth=0, heads=1
+    )
+    config.mim.update(width=8, depth=0, heads=1, head_width=8, embedding_dim=4)
+    config.codec.update(window=2, halo=1, schedule="qlds(stages=2,alpha=2.2)")
+    for section in (config.pqvae_training, config.mim_training):
+        section.update(steps=4, batch_size=4, crop=32, initialise_images=8, warmup_steps=1)
+    config.pqvae_training.kmeans_steps = 2
+    config.log_every = 1
+    config.checkpoint_every_s = 1e6
+    return config

@@ -1,0 +1,87 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from pqmim_jax.training.optimizer import build_optimizer, learning_rate
+
+
+def options(**overrides):
+    return ConfigDict(
+        {
+            "steps": 100,
+            "learning_rate": 0.5,
+            "warmup_steps": 10,
+            "final_lr_fraction": 0.1,
+            "weight_decay": 0.0,
+            "adam_b2": 0.99,
+            "clip_norm": 1.0,
+            "lr_scales": (),
+            **overrides,
+        }
+    )
+
+
+PARAMS = {
+    "encoder": {"block_0": {"kernel": np.ones((2, 2), np.float32)}},
+    "linear_analysis": {"kernel": np.ones((2, 2), np.float32)},
+    "quantizer": {"codebooks": np.ones((1, 2, 2), np.float32)},
+    "to_latents": {"bias": np.ones(2, np.float32)},
+}
+
+
+def first_update(gradient=1.0, **overrides):
+    """Change of every parameter after one step at the peak learning rate, by path."""
+    tx = build_optimizer(options(warmup_steps=0, **overrides))
+    grads = jax.tree.map(lambda p: jnp.full_like(p, gradient), PARAMS)
+    updates, _ = jax.jit(tx.update)(grads, tx.init(PARAMS), PARAMS)
+    flat, _ = jax.tree_util.tree_flatten_with_path(updates)
+    return {"/".join(key.key for key in path): np.asarray(value) for path, value in flat}
+
+
+def test_learning_rate_warms_up_and_decays():
+    schedule = learning_rate(options())
+    values = np.array([float(schedule(step)) for step in range(101)])
+    assert values[0] == 0
+    assert values[5] == pytest.approx(0.25)
+    assert values[10] == pytest.approx(0.5)
+    assert values[55] == pytest.approx((0.5 + 0.05) / 2, rel=1e-4)  # half way down the cosine
+    assert values[100] == pytest.approx(0.05)
+    assert (np.diff(values[:11]) > 0).all()
+    assert (np.diff(values[10:]) < 0).all()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10])
+def test_a_run_shorter_than_the_warm_up_still_learns(steps):
+    schedule = learning_rate(options(steps=steps))
+    values = [float(schedule(step)) for step in range(steps)]
+    assert np.isfinite(values).all()
+    assert max(values) == pytest.approx(0.5)
+
+
+def test_rules_scale_or_freeze_what_their_expression_finds_and_the_first_wins():
+    rules = (("^linear_", 0.25), ("quantizer", 0.0), ("kernel$", 0.5), ("linear", 7.0))
+    updates = first_update(lr_scales=rules)
+    free = first_update()
+    expected = {
+        "encoder/block_0/kernel": 0.5,
+        "linear_analysis/kernel": 0.25,
+        "quantizer/codebooks": 0.0,
+        "to_latents/bias": 1.0,
+    }
+    assert set(updates) == set(expected)
+    for name, factor in expected.items():
+        assert (free[name] < -0.4).all(), "Adam's first step is the learning rate"
+        np.testing.assert_allclose(updates[name], factor * free[name], rtol=1e-6)
+
+
+def test_weight_decay_shrinks_kernels_but_no_vectors():
+    updates = first_update(gradient=0.0, weight_decay=0.1)
+    np.testing.assert_allclose(updates["encoder/block_0/kernel"], -0.05, rtol=1e-5)
+    assert not updates["to_latents/bias"].any()
+
+
+def test_a_frozen_parameter_does_not_decay():
+    updates = first_update(weight_decay=0.1, lr_scales=(("encoder", 0.0),))
+    assert not updates["encoder/block_0/kernel"].any()
