@@ -17,6 +17,6 @@ def get_config():
     config.data.crops_per_image = 1
     config.data.num_threads = 1
     config.mim_training.update(
-        steps=1500, batch_size=8, learning_rate=1e-3, warmup_steps=100, initialise_images=128
+        steps=1100, batch_size=8, learning_rate=1e-3, warmup_steps=100, initialise_images=128
     )
     return config

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 FORMAT = 1
 DEFAULT = "small"
@@ -91,10 +91,8 @@ def save_model(
     """
     path.mkdir(parents=True, exist_ok=True)
     tensors = _flatten({"autoencoder": autoencoder, "mim": mim})
-    save_file(
-        {name: np.ascontiguousarray(value, dtype) for name, value in tensors.items()},
-        path / "weights.safetensors",
-    )
+    halves = {name: np.ascontiguousarray(value, dtype) for name, value in tensors.items()}
+    (path / "weights.safetensors").write_bytes(save(halves))
     sections = {name: config[name] for name in ("autoencoder", "mim", "codec")}
     manifest = {"format": FORMAT, **sections, "codeword_counts": np.asarray(counts).tolist()}
     partial = path / "model.json.partial"

@@ -12,8 +12,7 @@ import numpy as np
 from pqmim_jax.codec.programs import TOKENS_PER_BLOCK, Programs
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.coding import RansDecoder, RansEncoder
-from pqmim_jax.masking import stage_map
-from pqmim_jax.models.mim import UNKNOWN
+from pqmim_jax.masking import UNKNOWN, stage_map
 
 # (cumulative tables (n, K+1) uint32, token rows, token columns, m) -> symbols (n,)
 SymbolSource = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]

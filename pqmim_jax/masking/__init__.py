@@ -9,9 +9,13 @@ from pqmim_jax.masking.schedules import (
     stage_sizes,
 )
 
+UNKNOWN = -1
+"""What an index grid holds where an index is masked: not yet coded, or not sent."""
+
 __all__ = [
     "CODEBOOK_ORDERS",
     "SPATIAL_ORDERS",
+    "UNKNOWN",
     "canonical",
     "stage_count",
     "stage_map",

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from pqmim_jax.models.heads import HEADS
 from pqmim_jax.models.layers.mixing import DepthwiseFilter, Mlp, WindowAttention
 
-UNKNOWN = -1  # index of a masked (not yet coded, or not sent) sub-quantizer
+_MASKED = -1  # any negative index stands for the mask
 
 
 class MimBlock(nn.Module):
@@ -96,7 +96,7 @@ class MaskedImageModel(nn.Module):
         Returns:
           (..., K) float32.
         """
-        before_m = jnp.where(jnp.arange(self.num_codebooks) < m, known, UNKNOWN)
+        before_m = jnp.where(jnp.arange(self.num_codebooks) < m, known, _MASKED)
         return self.output.one(context, self.embedding(before_m), m)
 
     def __call__(self, visible: jax.Array, indices: jax.Array) -> jax.Array:

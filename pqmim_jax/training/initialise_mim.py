@@ -31,8 +31,9 @@ def initialise(
     m, k, n = features.shape
     embed_key, output_key = jax.random.split(key)
     mix = jax.random.normal(embed_key, (m, n, model.embedding_dim)) / np.sqrt(n)
-    # The mask's embedding (row K) is the origin, about the mean of the codewords.
-    tables = jnp.zeros((m, k + 1, model.embedding_dim)).at[:, :k].set(features @ mix)
+    # The mask's embedding (row K) stays random: were it zero, a window of masks would be all zeros
+    # behind every LayerNorm, whose gradient there is a thousandfold and overflows in a deep stack.
+    tables = params["embedding"]["tables"].at[:, :k].set(features @ mix)
     mix = jax.random.normal(output_key, (m, model.head_width, n)) / np.sqrt(n)
     kernel = jnp.einsum("mhn,mkn->mhk", mix, features) / np.sqrt(model.head_width) * 0.1
     smoothed = counts + 0.5

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from pqmim_jax.masking import UNKNOWN
 from pqmim_jax.masking.training import sample_mask
-from pqmim_jax.models.autoencoder import Autoencoder
-from pqmim_jax.models.mim import UNKNOWN, MaskedImageModel
+from pqmim_jax.models import Autoencoder, MaskedImageModel
 from pqmim_jax.training.pqvae_step import to_network
 from pqmim_jax.training.state import TrainState
 

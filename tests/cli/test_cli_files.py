@@ -139,7 +139,6 @@ def test_failure_with_force_keeps_the_old_file(pqmim, png):
         (["photo.png", "--quality", "5"], "--quality must be from 1 to 4"),
         (["photo.png", "--quality", "0"], "--quality must be from 1 to 4"),
         (["photo.png", "--schedule", "quincuncx"], "quincunx"),
-        (["photo.png", "--schedule", "codebook_major(groups=9)"], "photo.png"),
         (["missing.png"], "missing.png: No such file"),
     ],
 )

@@ -25,14 +25,16 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.fixture(autouse=True)
-def one_codec(codec, monkeypatch):
-    monkeypatch.setattr(Codec, "load", lambda name_or_path: codec)
+@pytest.fixture(scope="module", autouse=True)
+def one_codec(codec):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Codec, "load", lambda name_or_path: codec)
+        yield
 
 
-@pytest.fixture
-def report(folder, tmp_path):
-    path = tmp_path / "report.json"
+@pytest.fixture(scope="module")
+def report(one_codec, folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.json"
     arguments = ["evaluate", str(folder), "--quality", "2", "4", "--jpeg", "--json", str(path)]
     assert main(arguments) == 0
     return json.loads(path.read_text())
@@ -109,8 +111,13 @@ def test_existing_report_stays_without_force(folder, tmp_path, capsys):
 
 
 def test_a_picture_that_decodes_differently_stops_the_run(folder, codec, monkeypatch):
-    decompress = codec.decompress
-    monkeypatch.setattr(codec, "decompress", lambda data: decompress(data) ^ 1)
+    decompress = codec.decompress_with_info
+
+    def another_picture(data):
+        picture, info = decompress(data)
+        return picture ^ 1, info
+
+    monkeypatch.setattr(codec, "decompress_with_info", another_picture)
     with pytest.raises(EvaluationError, match=r"a\.png, quality 3"):
         list(measure_images(codec, [folder / "a.png"], [3]))
 

@@ -9,7 +9,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from pqmim_jax.models import build_mim
-from pqmim_jax.models.mim import UNKNOWN
+from pqmim_jax.masking import UNKNOWN
 
 M, K = 3, 5
 GRID = (1, 3, 4, M)

@@ -10,7 +10,7 @@ def photos(tmp_path_factory):
     """A folder of ten smooth coloured pictures of 48 x 56 pixels."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[:48, :56, None][:2] / 48
+    y, x = np.mgrid[:48, :56][..., None] / 48
     for i in range(10):
         fx, fy, phase = rng.uniform(-1, 1, (3, 3)) * [[9], [9], [3]]
         waves = np.sin(fx * x + fy * y + phase) + 0.5 * np.sin(3 * fy * x - 2 * fx * y)

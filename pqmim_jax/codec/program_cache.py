@@ -1,0 +1,88 @@
+"""Compiled programs kept on disk, so that a second `pqmim` command neither traces nor compiles.
+
+Two layers: the traced program (StableHLO through `jax.export`), keyed by everything that decides
+what it computes, and below it JAX's own compilation cache. Both live in `$PQMIM_CACHE_DIR`, else in
+`pqmim_jax` below the user's cache folder; deleting them costs seconds, nothing else.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+
+_SOURCES = ("models", "codec", "coding")  # what a traced program is made from
+# One thread a program: sums are then always made in the same order.
+_ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
+
+
+def cache_folder() -> Path:
+    """Where programs are kept."""
+    if folder := os.environ.get("PQMIM_CACHE_DIR"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pqmim_jax"
+
+
+def compiled(name: str, config: dict, trace: Callable[[], Callable], arguments: tuple) -> Callable:
+    """A program compiled for the default device.
+
+    Args:
+      name: of the program, for the file's name.
+      config: JSON-able; with the package's own source, what decides about the program.
+      trace: makes the Python function; called only when the program is not in the cache.
+      arguments: trees of arrays or `jax.ShapeDtypeStruct`s, the function's arguments.
+    """
+    _use_compilation_cache()
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
+    path = cache_folder() / f"{name}-{_digest(config, shapes)}.stablehlo"
+    exported = _read(path)
+    if exported is None:
+        exported = jax.export.export(jax.jit(trace()))(*shapes)
+        _write(path, exported.serialize())
+    options = _ONE_THREAD if jax.default_backend() == "cpu" else None
+    return jax.jit(exported.call).lower(*shapes).compile(options)
+
+
+def _use_compilation_cache() -> None:
+    """Turns JAX's cache on, unless the user has already configured one."""
+    if jax.config.jax_compilation_cache_dir:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _digest(config: dict, shapes: Any) -> str:
+    parts = (json.dumps(config, sort_keys=True), str(shapes), jax.__version__)
+    text = "\n".join((*parts, jax.default_backend(), _source_digest()))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@cache
+def _source_digest() -> str:
+    package = Path(__file__).parents[1]
+    files = sorted(f for room in _SOURCES for f in (package / room).rglob("*.py"))
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+
+def _read(path: Path) -> jax.export.Exported | None:
+    try:
+        return jax.export.deserialize(bytearray(path.read_bytes()))
+    except Exception:  # whatever is wrong with a cached file, it can be made again
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Atomic, and optional: without a writable cache everything still works, only slower."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)

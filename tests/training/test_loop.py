@@ -1,0 +1,162 @@
+"""The loop on a toy stage: one parameter that counts up by the mean of its batches."""
+
+import json
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from pqmim_jax.training.checkpoints import restore_params
+from pqmim_jax.training.loop import Interrupted, Stage, TrainingError, run_stage
+from pqmim_jax.training.sharding import build_mesh, local_batch_size
+from pqmim_jax.training.state import TrainState
+
+
+class Batches:
+    """Batch n is full of n; `at[n]()` is called when it is asked for."""
+
+    def __init__(self, at=None):
+        self.taken, self.at, self.closed = 0, at or {}, False
+
+    def __next__(self):
+        self.taken += 1
+        self.at.get(self.taken, lambda: None)()
+        return {"image": np.full((2, 1), self.taken, np.float32)}
+
+    def get_state(self):
+        return {"taken": self.taken}
+
+    def set_state(self, state):
+        self.taken = state["taken"]
+
+    def close(self):
+        self.closed = True
+
+
+class Toy:
+    """Runs of a stage in one directory, with the number of times its step was traced."""
+
+    def __init__(self, directory):
+        self.directory, self.traces, self.starts = directory, 0, 0
+
+    def step(self, state, batch, key):
+        del key
+        self.traces += 1
+        w = state.params["w"] + batch["image"].mean()
+        metrics = {"loss": jnp.where(w > 1000, jnp.nan, w)}
+        return TrainState(state.step + 1, {"w": w}, state.opt_state, None), metrics
+
+    def initial(self):
+        self.starts += 1
+        return TrainState(jnp.int32(0), {"w": jnp.float32(0)}, (), None)
+
+    def run(self, steps, at=None, **config):
+        config = {"seed": 0, "log_every": 1, "checkpoint_every_s": 1e6, "checkpoints_kept": 2,
+                  **config}
+        stage = Stage("toy", steps, 2, self.step, (), "loss")
+        shapes = jax.eval_shape(self.initial)
+        self.starts = 0
+        self.batches = Batches(at)
+        mesh = build_mesh(ConfigDict({"data": 1}))
+        return run_stage(stage, shapes, self.initial, self.batches, ConfigDict(config), mesh,
+                         self.directory)
+
+    def losses(self):
+        lines = (self.directory / "metrics.jsonl").read_text().splitlines()
+        return {line["step"]: line["loss"] for line in map(json.loads, lines)}
+
+    def stored(self):
+        return float(restore_params(self.directory / "checkpoints")["w"])
+
+
+@pytest.fixture
+def toy(tmp_path):
+    return Toy(tmp_path)
+
+
+def triangle(n):
+    return n * (n + 1) / 2
+
+
+def test_a_run_logs_every_step_traces_once_and_saves_its_end(toy):
+    state = toy.run(5)
+    assert float(state.params["w"]) == toy.stored() == triangle(5)
+    assert toy.losses() == {n: triangle(n) for n in range(1, 6)}
+    assert toy.traces == 1
+    assert toy.batches.closed
+
+
+def test_the_last_step_is_logged_whatever_log_every_says(toy):
+    toy.run(5, log_every=3)
+    assert toy.losses() == {3: triangle(3), 5: triangle(5)}
+
+
+def test_a_longer_run_goes_on_from_the_saved_state_and_data_position(toy):
+    toy.run(3)
+    state = toy.run(5)
+    assert toy.starts == 0
+    assert float(state.params["w"]) == triangle(5)
+    assert toy.losses() == {n: triangle(n) for n in range(1, 6)}
+
+
+def test_a_finished_run_started_again_does_nothing(toy):
+    toy.run(3)
+    state = toy.run(3)
+    assert float(state.params["w"]) == triangle(3)
+    assert toy.batches.taken == 3
+    assert toy.losses() == {n: triangle(n) for n in range(1, 4)}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_after_the_step_under_way_with_a_checkpoint(toy, number):
+    handler = signal.getsignal(number)
+    with pytest.raises(Interrupted, match="toy stopped at step 2, checkpoint saved"):
+        toy.run(5, {2: lambda: signal.raise_signal(number)})
+    assert signal.getsignal(number) is handler
+    assert toy.stored() == triangle(2)
+    toy.run(5)
+    assert toy.losses() == {n: triangle(n) for n in range(1, 6)}
+
+
+def test_a_crash_loses_just_the_steps_since_the_last_checkpoint(toy):
+    toy.run(2)
+
+    def crash():
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        toy.run(6, {5: crash})
+    assert toy.losses()[4] == triangle(4)
+    toy.run(6)
+    assert toy.batches.taken == 6
+    assert toy.losses() == {n: triangle(n) for n in range(1, 7)}
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(toy):
+    toy.run(44, log_every=10)  # the sum of 1..44 is 990
+    with pytest.raises(TrainingError, match="loss is nan at step 45"):
+        toy.run(60, log_every=1)
+    assert toy.stored() == triangle(44)
+    assert max(toy.losses()) == 44
+
+
+def test_checkpoints_are_saved_as_often_as_asked_and_old_ones_go(toy):
+    toy.run(6, checkpoint_every_s=0.0, checkpoints_kept=2)
+    saved = sorted(int(p.name) for p in (toy.directory / "checkpoints").iterdir()
+                   if p.name.isdigit())
+    assert saved == [5, 6]
+
+
+def test_an_empty_directory_holds_no_parameters(tmp_path):
+    with pytest.raises(ValueError, match="no checkpoint in"):
+        restore_params(tmp_path / "checkpoints")
+
+
+def test_meshes_and_batches_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"mesh\.data must be -1 or 1\.\."):
+        build_mesh(ConfigDict({"data": 4096}))
+    with pytest.raises(ValueError, match="not a multiple of 3 devices"):
+        local_batch_size(16, type("Mesh", (), {"size": 3}))

@@ -1,0 +1,162 @@
+"""Whole runs of both stages through `train`: preemption, divergence, several devices."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pqmim_jax import model_store
+from pqmim_jax.training import mim_stage
+from pqmim_jax.training.checkpoints import restore_params
+from pqmim_jax.training.config import ConfigError, from_json, to_json
+from pqmim_jax.training.loop import Interrupted, TrainingError
+from pqmim_jax.training.run import train
+
+SCRIPT = Path(__file__).parent / "train_in_process.py"
+STAGES = ("pqvae", "mim")
+
+
+def metrics(workdir, stage):
+    """Lines of a stage's log without the one field that depends on the clock."""
+    lines = (workdir / stage / "metrics.jsonl").read_text().splitlines()
+    parsed = [json.loads(line) for line in lines]
+    assert all(line.pop("images_per_s") > 0 for line in parsed)
+    return parsed
+
+
+def flat_weights(workdir):
+    model = model_store.load_model(workdir)
+    leaves = []
+
+    def collect(tree):
+        for name in sorted(tree):
+            value = tree[name]
+            if isinstance(value, dict):
+                collect(value)
+            else:
+                leaves.append(value.ravel())
+
+    collect(model.autoencoder)
+    collect(model.mim)
+    return np.concatenate(leaves)
+
+
+def run_in_process(config, workdir, *preempt, devices=1):
+    """Trains in a fresh process; returns its exit status and standard error."""
+    path = workdir.parent / f"{workdir.name}.json"
+    path.write_text(to_json(config))
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    done = subprocess.run(
+        [sys.executable, SCRIPT, path, workdir, *map(str, preempt)],
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def uninterrupted(tiny_config, tmp_path):
+    workdir = tmp_path / "uninterrupted"
+    train(tiny_config, workdir)
+    return workdir
+
+
+def test_a_preempted_run_continues_as_if_nothing_had_happened(
+    uninterrupted, tiny_config, tmp_path, monkeypatch
+):
+    workdir = tmp_path / "preempted"
+    status, errors = run_in_process(tiny_config, workdir, "pqvae", 2)
+    assert status != 0
+    assert "pqvae stopped at step 2, checkpoint saved" in errors
+    assert [line["step"] for line in metrics(workdir, "pqvae")] == [1, 2]
+    with (workdir / "pqvae" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "distortion": 0.0}\n{"step": 4, "dis')  # from a hard crash
+
+    with monkeypatch.context() as patch:
+        make = mim_stage.stage_batches
+        preempted = _script().Preempted
+        patch.setattr(mim_stage, "stage_batches", lambda *args: preempted(make(*args), 3))
+        with pytest.raises(Interrupted, match="mim stopped at step 3"):
+            train(tiny_config, workdir)
+    assert not (workdir / "model").exists()
+
+    train(tiny_config, workdir)
+    for stage in STAGES:
+        assert metrics(workdir, stage) == metrics(uninterrupted, stage)
+    for name in ("model.json", "weights.safetensors"):
+        assert (workdir / "model" / name).read_bytes() == (
+            uninterrupted / "model" / name
+        ).read_bytes()
+
+
+def test_a_run_leaves_its_config_logs_checkpoints_and_model(uninterrupted, tiny_config):
+    for stage, headline in (("pqvae", "distortion"), ("mim", "bits_per_index")):
+        lines = metrics(uninterrupted, stage)
+        assert [line["step"] for line in lines] == [1, 2, 3, 4]
+        assert all(np.isfinite(line[headline]) for line in lines)
+        config = from_json((uninterrupted / stage / "config.json").read_text())
+        assert config.to_dict() == tiny_config.to_dict()
+    assert len(lines[0]["bits_per_codebook"]) == 2
+    model = model_store.load_model(uninterrupted)
+    assert model.config["codec"] == tiny_config.codec.to_dict()
+    assert model.counts.sum(-1).tolist() == [8 * 16] * 2  # tokens of the 8 first images
+    params = restore_params(uninterrupted / "pqvae" / "checkpoints")
+    stored = model.autoencoder["linear_analysis"]["kernel"]
+    np.testing.assert_allclose(stored, params["linear_analysis"]["kernel"], atol=1e-3)
+
+
+def test_four_devices_train_what_one_does(tiny_config, tmp_path):
+    tiny_config.pqvae_training.batch_size = tiny_config.mim_training.batch_size = 8
+    four, one = tmp_path / "four", tmp_path / "one"
+    status, errors = run_in_process(tiny_config, four, devices=4)
+    assert status == 0, errors
+    assert json.loads((four / "traces.json").read_text()) == {"pqvae": 1, "mim": 1}
+    train(tiny_config, one)
+    for stage in STAGES:
+        for a, b in zip(metrics(four, stage), metrics(one, stage), strict=True):
+            for name in b:
+                np.testing.assert_allclose(a[name], b[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    weights = flat_weights(one)
+    assert np.linalg.norm(flat_weights(four) - weights) < 1e-3 * np.linalg.norm(weights)
+
+
+def test_a_diverging_run_says_so_and_keeps_its_checkpoints(tiny_config, tmp_path):
+    tiny_config.stages = ("pqvae",)
+    tiny_config.checkpoint_every_s = 0.0
+    tiny_config.pqvae_training.update(learning_rate=1e30, lr_scales=(), steps=6)
+    with pytest.raises(TrainingError, match=r"pqvae: distortion is (nan|inf) at step \d; "):
+        train(tiny_config, tmp_path)
+    assert len(metrics(tmp_path, "pqvae")) >= 1
+    assert "linear_analysis" in restore_params(tmp_path / "pqvae" / "checkpoints")
+
+
+def test_a_config_that_cannot_run_is_refused_before_training(tiny_config, tmp_path):
+    cases = [
+        ({"stages": ("pqvae", "gan")}, ConfigError, r"'gan'.*pqvae, mim"),
+        ({"pqvae_training.crop": 36}, ConfigError, "36 is not a multiple of .* f = 8"),
+        ({"pqvae_training.distortion": "ssim"}, ValueError, "'ssim'.*mse, ms_ssim"),
+        ({"pqvae_training.codebook_update": "sgd"}, ValueError, "'sgd'.*ema, gradient"),
+        ({"stages": ("mim",)}, ConfigError, "no trained autoencoder in"),
+        ({"mesh.data": 999}, ValueError, "mesh.data"),
+    ]
+    for overrides, error, message in cases:
+        config = tiny_config.copy_and_resolve_references()
+        config.pqvae_training.initialise_images = 0
+        config.update_from_flattened_dict(overrides)
+        with pytest.raises(error, match=message):
+            train(config, tmp_path)
+
+
+def _script():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("train_in_process", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

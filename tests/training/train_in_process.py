@@ -1,0 +1,72 @@
+"""Trains in a process of its own: python train_in_process.py CONFIG.json WORKDIR [STAGE STEP].
+
+With STAGE and STEP, SIGTERM arrives while that step is under way. Without them the run also counts
+how often each stage's step is traced, and writes the counts to WORKDIR/traces.json.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from pqmim_jax.training import mim_stage, pqvae_stage
+from pqmim_jax.training.config import from_json
+from pqmim_jax.training.run import train
+
+MODULES = {"pqvae": pqvae_stage, "mim": mim_stage}
+
+
+class Preempted:
+    """A batch iterator that sends this process SIGTERM with its n-th batch."""
+
+    def __init__(self, batches, n):
+        self._batches, self._left = batches, n
+
+    def __getattr__(self, name):
+        return getattr(self._batches, name)
+
+    def __next__(self):
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return next(self._batches)
+
+
+def preempt(stage, step):
+    module = MODULES[stage]
+    make = module.stage_batches
+    module.stage_batches = lambda *args: Preempted(make(*args), step)
+
+
+def count_traces(counts):
+    for name, module in MODULES.items():
+        builder = f"build_{name}_step"
+        setattr(module, builder, counted(getattr(module, builder), name, counts))
+
+
+def counted(build, name, counts):
+    def build_counted(*args):
+        step = build(*args)
+
+        def counted_step(*step_args):
+            counts[name] = counts.get(name, 0) + 1
+            return step(*step_args)
+
+        return counted_step
+
+    return build_counted
+
+
+def main(config, workdir, stage=None, step=None):
+    counts = {}
+    if stage:
+        preempt(stage, int(step))
+    else:
+        count_traces(counts)
+    train(from_json(Path(config).read_text()), Path(workdir))
+    (Path(workdir) / "traces.json").write_text(json.dumps(counts))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
