@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 FORMAT = 1
 DEFAULT = "small"
+WORKDIR_FOLDER = "model"  # where a training workdir keeps its model
 
 
 class ModelError(ValueError):
@@ -52,7 +53,7 @@ def model_path(name_or_path: str | Path) -> Path:
     if str(name_or_path) in packaged_names():
         return Path(str(_packaged() / str(name_or_path)))
     path = Path(name_or_path)
-    for folder in (path, path / "model"):
+    for folder in (path, path / WORKDIR_FOLDER):
         if (folder / "model.json").is_file():
             return folder
     raise ModelError(
@@ -72,11 +73,12 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
             raise ModelError(f"{path}: model format {manifest['format']} is not supported")
         config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
         counts = np.array(manifest["codeword_counts"], np.int64)
+        trees = _to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
+        autoencoder, mim = trees["autoencoder"], trees["mim"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
-    trees = _to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
-    fingerprint = _fingerprint(config, tensors)
-    return StoredModel(path.name, config, trees["autoencoder"], trees["mim"], counts, fingerprint)
+    name = path.parent.name if path.name == WORKDIR_FOLDER else path.name
+    return StoredModel(name, config, autoencoder, mim, counts, _fingerprint(config, tensors))
 
 
 def save_model(

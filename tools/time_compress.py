@@ -22,10 +22,12 @@ def main() -> None:
     parser.add_argument("--model", default="small")
     options = parser.parse_args()
 
+    from pqmim_jax.allocator import keep_freed_memory
     from pqmim_jax.codec import Codec
     from pqmim_jax.codec.entropy_coding import encode_indices
     from pqmim_jax.images import read_image
 
+    keep_freed_memory()  # as the command does
     mark("imports")
     image = read_image(options.image)
     mark("read image")

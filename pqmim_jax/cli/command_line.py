@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from pqmim_jax import __version__
+from pqmim_jax.allocator import keep_freed_memory
 from pqmim_jax.cli import compress, decompress, evaluate, info, models, train
 from pqmim_jax.cli.errors import user_message
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if extra and not args.takes_extra:
         args.parser.error(f"unrecognized arguments: {' '.join(extra)}")
     args.extra = extra
+    keep_freed_memory()
     try:
         return args.run(args)
     except KeyboardInterrupt:

@@ -60,9 +60,7 @@ def check_output(path: Path, *, force: bool) -> None:
     check_writable(path, overwrite=True)
 
 
-def for_each_file(
-    pairs: Sequence[tuple[Path, Path]], convert: Callable[[Path, Path], None]
-) -> int:
+def for_each_file(pairs: Sequence[tuple[Path, Path]], convert: Callable[[Path, Path], None]) -> int:
     """Runs `convert(input, output)` on every pair, going on after one has failed.
 
     Returns:

@@ -19,7 +19,7 @@ from pqmim_jax.coding import (
     unpack,
 )
 
-MAX_PIXELS = 200_000_000  # a header that claims more is refused before anything is allocated
+MAX_PIXELS = 200_000_000  # more is refused before anything is allocated
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ class Codec:
             raise ValueError(
                 f"image must be uint8 (H, W, 3), got {image.dtype} {tuple(image.shape)}"
             )
+        if image.shape[0] * image.shape[1] > MAX_PIXELS:
+            raise ValueError(f"image has more than {MAX_PIXELS} pixels: {tuple(image.shape)}")
         grid = self._grid(*image.shape[:2])
         indices = np.zeros((*grid.tokens, self.qualities), np.int32)
         encode = self._programs.encode

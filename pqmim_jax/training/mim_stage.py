@@ -51,7 +51,9 @@ def train_mim(config, workdir: Path, mesh: Mesh) -> TrainState:
     batches = stage_batches(config, "mim", mesh)
     state = run_stage(stage, shapes, initial, batches, config, mesh, workdir / "mim")
     if jax.process_index() == 0:
-        _write_model(config, section, frozen, state.params, counts, workdir / "model")
+        _write_model(
+            config, section, frozen, state.params, counts, workdir / model_store.WORKDIR_FOLDER
+        )
     return state
 
 

@@ -56,7 +56,7 @@ def test_no_index_is_visible_and_a_target_or_outside_the_picture(seed, shares, p
 
 def test_every_example_follows_the_schedule():
     visible, target = sample(schedule_share=1.0)
-    coded_before = [STAGES < stage for stage in range(STAGES.max() + 1)]
+    coded_before = [stage > STAGES for stage in range(STAGES.max() + 1)]
     drawn = [
         next(s for s, known in enumerate(coded_before) if (known == example).all())
         for example in visible

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from pqmim_jax.models import build_mim
 from pqmim_jax.masking import UNKNOWN
+from pqmim_jax.models import build_mim
 
 M, K = 3, 5
 GRID = (1, 3, 4, M)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from pqmim_jax.models import build_mim
 from pqmim_jax.masking import UNKNOWN
+from pqmim_jax.models import build_mim
 from pqmim_jax.training.default_config import get_config
 from pqmim_jax.training.initialise_mim import codeword_counts, codeword_features, initialise
 

@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from ml_collections import ConfigDict
 
 from pqmim_jax.losses.codebook import commitment_loss
@@ -128,20 +126,15 @@ def test_kmeans_with_fewer_vectors_than_codewords_stays_finite():
     assert np.isfinite(codebooks).all()
 
 
-@given(
-    decay=st.floats(1.0, 2.5),
-    groups=st.integers(1, 12),
-    bits=st.sampled_from([4.0, 6.0, 8.0, 10.0]),
-    max_size=st.integers(16, 32),
-)
-@settings(deadline=None, max_examples=60)
-def test_components_of_a_photograph_like_spectrum_are_dealt_coarse_to_fine(
-    decay, groups, bits, max_size
-):
-    variances = np.arange(1, 193) ** -decay
-    dealt = deal_components(variances, groups, bits, max_size)
+@pytest.mark.parametrize("groups", [1, 4, 8, 12])
+@pytest.mark.parametrize("max_size", [8, 16, 32])
+def test_components_of_a_photograph_like_spectrum_are_dealt_coarse_to_fine(groups, max_size):
+    variances = np.arange(1, 193) ** -1.5
+    dealt = deal_components(variances, groups, 8.0, max_size)
     assert len(dealt) == groups
     assert all(1 <= len(group) <= max_size for group in dealt)
     flat = [component for group in dealt for component in group]
     assert flat == sorted(set(flat)), "disjoint, in falling order of variance"
     assert flat[0] == 0
+    sizes = [len(group) for group in dealt]
+    assert sizes == sorted(sizes), "the less each varies, the more of them fill a sub-quantizer"
