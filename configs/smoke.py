@@ -17,7 +17,7 @@ def get_config():
     )
     config.autoencoder.update(num_codebooks=4, num_codewords=64, codeword_dim=8)
     config.mim.update(width=64, depth=2, heads=2, head_width=32, embedding_dim=16)
-    config.codec.update(window=8, halo=1, schedule="qlds(stages=4,alpha=2.2)")
+    config.codec.update(window=8, halo=1, schedule="qlds(stages=4)")
     config.pqvae_training.update(steps=100, batch_size=8, crop=128, initialise_images=32)
     config.mim_training.update(steps=150, batch_size=8, crop=160, initialise_images=32)
     config.log_every = 25

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--model", default=model_store.DEFAULT)
     parser.add_argument("--quality", type=int, help="sub-quantizers coded; default all")
     parser.add_argument("--limit", type=int, help="only the first N images")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     codec = Codec.load(options.model)
     quality = options.quality or codec.qualities
     paths = sorted(p for p in options.images.iterdir() if p.is_file())[: options.limit]

@@ -79,7 +79,9 @@ def _codec() -> ConfigDict:
         {
             "window": 16,  # tokens a side that one program call codes
             "halo": 2,  # tokens of context around them, on each side
-            "schedule": "qlds(stages=8,alpha=2.2)",  # Mentzer et al. 2023
+            # Order of Mentzer et al. 2023. Four stages cost 0.3% more bits than their 8 to 12 with
+            # the packaged model, and half the time.
+            "schedule": "qlds(stages=4,alpha=2.2)",
         }
     )
 
@@ -125,7 +127,8 @@ def _mim_training() -> ConfigDict:
             crop=320,  # pixels: (window + 2 * halo) * f
             autoencoder="",  # workdir or model folder to take the autoencoder from
             initialise_images=64,  # crops for the codewords' frequencies
-            schedule_share=0.7,  # share of examples masked as a stage of codec.schedule
+            schedule="qlds(stages=8,alpha=2.2)",  # its stages serve as masks
+            schedule_share=0.7,  # share of examples masked so
             known_power=2.2,  # others: known share of tokens = u ** known_power, u uniform
             leading_share=0.25,  # share of examples that see leading sub-quantizers everywhere
             full_quality_share=0.7,  # share of examples with all M sub-quantizers

@@ -29,7 +29,8 @@ def train_mim(config, workdir: Path, mesh: Mesh) -> TrainState:
     autoencoder = build_autoencoder(section)
     model = build_mim(config.mim, section)
     check_crop(options, autoencoder.f)
-    stages = training_stage_map(config.codec, section.num_codebooks, options.crop // autoencoder.f)
+    grid = (options.crop // autoencoder.f, section.num_codebooks)
+    stages = training_stage_map(config.codec, options.schedule, *grid)
     counts = _training_set_counts(config, autoencoder, frozen)
     tx = build_optimizer(options)
     write_config(config, workdir / "mim")
@@ -63,17 +64,17 @@ def init_params(model: MaskedImageModel, key: jax.Array, grid: tuple[int, int, i
     return model.init(key, indices, indices)["params"]
 
 
-def training_stage_map(codec, num_codebooks: int, side: int) -> np.ndarray:
+def training_stage_map(codec, schedule: str, side: int, num_codebooks: int) -> np.ndarray:
     """Stages as a coding window sees them: the schedule repeats from window to window.
 
     Returns:
-      (side, side, M) int32: `codec.schedule` on a window of `codec.window` tokens, continued
+      (side, side, M) int32: `schedule` on a window of `codec.window` tokens, continued
       periodically `codec.halo` tokens outwards.
     """
     window, halo = codec.window, codec.halo
     if side != window + 2 * halo:
         raise ConfigError(f"mim_training.crop must span window + 2 * halo tokens, got {side}")
-    stages = stage_map(codec.schedule, (window, window, num_codebooks))
+    stages = stage_map(schedule, (window, window, num_codebooks))
     return np.pad(stages, ((halo, halo), (halo, halo), (0, 0)), mode="wrap")
 
 

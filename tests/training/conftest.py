@@ -18,9 +18,18 @@ def photos(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def make_config(photos):
+    """Function without arguments: both stages with the smallest networks that use every part."""
+    return lambda: _tiny_config(photos)
+
+
 @pytest.fixture
-def tiny_config(photos):
-    """Both stages with the smallest networks that go through every part of the loop."""
+def tiny_config(make_config):
+    return make_config()
+
+
+def _tiny_config(photos):
     config = default_config.get_config()
     config.data.update(source=f"folder:{photos}", cache_mb=8, num_threads=0, prefetch=0)
     config.autoencoder.update(f=8, num_codebooks=2, num_codewords=8, codeword_dim=4)

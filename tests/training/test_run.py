@@ -1,13 +1,16 @@
 """Whole runs of both stages through `train`: preemption, divergence, several devices."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from pqmim_jax import model_store
 from pqmim_jax.training import mim_stage
@@ -18,6 +21,25 @@ from pqmim_jax.training.run import train
 
 SCRIPT = Path(__file__).parent / "train_in_process.py"
 STAGES = ("pqvae", "mim")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Lets the runs of this file, processes of their own included, share compiled programs."""
+    cache = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0.5,
+    }
+    before = {name: getattr(jax.config, name) for name in cache}
+    _use_cache(cache)
+    yield {name.upper(): str(value) for name, value in cache.items()}
+    _use_cache(before)
+
+
+def _use_cache(cache):
+    for name, value in cache.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 def metrics(workdir, stage):
@@ -45,14 +67,14 @@ def flat_weights(workdir):
     return np.concatenate(leaves)
 
 
-def run_in_process(config, workdir, *preempt, devices=1):
+def run_in_process(config, workdir, cache, *preempt, devices=1):
     """Trains in a fresh process; returns its exit status and standard error."""
     path = workdir.parent / f"{workdir.name}.json"
     path.write_text(to_json(config))
     flags = f"--xla_force_host_platform_device_count={devices}"
     done = subprocess.run(
         [sys.executable, SCRIPT, path, workdir, *map(str, preempt)],
-        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, **cache, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=600,
@@ -60,18 +82,19 @@ def run_in_process(config, workdir, *preempt, devices=1):
     return done.returncode, done.stderr
 
 
-@pytest.fixture
-def uninterrupted(tiny_config, tmp_path):
-    workdir = tmp_path / "uninterrupted"
-    train(tiny_config, workdir)
+@pytest.fixture(scope="module")
+def uninterrupted(make_config, tmp_path_factory):
+    """Workdir of a whole run on one device."""
+    workdir = tmp_path_factory.mktemp("uninterrupted")
+    train(make_config(), workdir)
     return workdir
 
 
 def test_a_preempted_run_continues_as_if_nothing_had_happened(
-    uninterrupted, tiny_config, tmp_path, monkeypatch
+    uninterrupted, tiny_config, tmp_path, monkeypatch, compiled_once
 ):
     workdir = tmp_path / "preempted"
-    status, errors = run_in_process(tiny_config, workdir, "pqvae", 2)
+    status, errors = run_in_process(tiny_config, workdir, compiled_once, "pqvae", 2)
     assert status != 0
     assert "pqvae stopped at step 2, checkpoint saved" in errors
     assert [line["step"] for line in metrics(workdir, "pqvae")] == [1, 2]
@@ -111,19 +134,19 @@ def test_a_run_leaves_its_config_logs_checkpoints_and_model(uninterrupted, tiny_
     np.testing.assert_allclose(stored, params["linear_analysis"]["kernel"], atol=1e-3)
 
 
-def test_four_devices_train_what_one_does(tiny_config, tmp_path):
-    tiny_config.pqvae_training.batch_size = tiny_config.mim_training.batch_size = 8
-    four, one = tmp_path / "four", tmp_path / "one"
-    status, errors = run_in_process(tiny_config, four, devices=4)
+def test_four_devices_train_what_one_does(uninterrupted, tiny_config, tmp_path, compiled_once):
+    four = tmp_path / "four"
+    status, errors = run_in_process(tiny_config, four, compiled_once, devices=4)
     assert status == 0, errors
     assert json.loads((four / "traces.json").read_text()) == {"pqvae": 1, "mim": 1}
-    train(tiny_config, one)
     for stage in STAGES:
-        for a, b in zip(metrics(four, stage), metrics(one, stage), strict=True):
+        for a, b in zip(metrics(four, stage), metrics(uninterrupted, stage), strict=True):
             for name in b:
                 np.testing.assert_allclose(a[name], b[name], rtol=1e-5, atol=1e-6, err_msg=name)
-    weights = flat_weights(one)
+    weights = flat_weights(uninterrupted)
     assert np.linalg.norm(flat_weights(four) - weights) < 1e-3 * np.linalg.norm(weights)
+    params = restore_params(four / "pqvae" / "checkpoints")  # here there is one device
+    assert "linear_analysis" in params
 
 
 def test_a_diverging_run_says_so_and_keeps_its_checkpoints(tiny_config, tmp_path):
@@ -154,8 +177,6 @@ def test_a_config_that_cannot_run_is_refused_before_training(tiny_config, tmp_pa
 
 
 def _script():
-    import importlib.util
-
     spec = importlib.util.spec_from_file_location("train_in_process", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,0 +1,87 @@
+"""Draws rate-distortion curves from a report of `pqmim evaluate --jpeg --json FILE`, as SVG.
+
+    python tools/draw_rate_distortion.py REPORT.json -o curves.svg
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 430, 60, 40, 20, 50
+COLOURS = {"pqmim": "#c0392b", "jpeg": "#7f8c8d", "webp": "#2471a3"}
+
+
+def curves_of(report: dict) -> dict[str, list[tuple[float, float]]]:
+    """Name to (bpp, PSNR in dB) points, ours first."""
+    ours = {f"pqmim ({report['model']})": report["mean"]}
+    every = {**ours, **report.get("baselines", {})}
+    return {name: [(p["bpp"], p["psnr"]) for p in points] for name, points in every.items()}
+
+
+def drawing(report: dict, max_bpp: float) -> str:
+    curves = {
+        name: [p for p in points if p[0] <= max_bpp] for name, points in curves_of(report).items()
+    }
+    levels = [psnr for points in curves.values() for _, psnr in points]
+    low, high = int(min(levels)), int(max(levels)) + 1
+
+    def place(bpp: float, psnr: float) -> tuple[float, float]:
+        x = LEFT + bpp / max_bpp * (WIDTH - LEFT - RIGHT)
+        y = TOP + (high - psnr) / (high - low) * (HEIGHT - TOP - BOTTOM)
+        return round(x, 1), round(y, 1)
+
+    parts = grid(place, max_bpp, low, high)
+    for i, (name, points) in enumerate(curves.items()):
+        parts += curve(name, [place(*p) for p in points], i)
+    count = len({image["file"] for image in report["images"]})
+    title = f"{count} images, whole files, PSNR over 8-bit RGB (mean of dB)"
+    parts.append(f'<text x="{LEFT}" y="22" font-weight="700">{title}</text>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="Helvetica, Arial, sans-serif" font-size="13">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def grid(place, max_bpp: float, low: int, high: int) -> list[str]:
+    """Axes, with a line every 0.05 bpp and every dB."""
+    parts = []
+    for step in range(int(max_bpp / 0.05 + 1.001)):
+        (x, bottom), (_, top) = place(step * 0.05, low), place(step * 0.05, high)
+        parts.append(f'<line x1="{x}" y1="{top}" x2="{x}" y2="{bottom}" stroke="#e5e5e5"/>')
+        label = f"{step * 0.05:.2f}"
+        parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{label}</text>')
+    for psnr in range(low, high + 1):
+        (left, y), (right, _) = place(0, psnr), place(max_bpp, psnr)
+        parts.append(f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="#e5e5e5"/>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{psnr}</text>')
+    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle">bpp</text>')
+    parts.append(f'<text x="14" y="{TOP - 4}">dB</text>')
+    return parts
+
+
+def curve(name: str, points: list[tuple[float, float]], row: int) -> list[str]:
+    """A line with a dot a setting, and its entry in the legend."""
+    colour = COLOURS.get(name.split()[0], "#333")
+    path = " ".join(f"{x},{y}" for x, y in points)
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points)
+    y = HEIGHT - BOTTOM - 70 + 20 * row
+    return [
+        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}',
+        f'<line x1="{WIDTH - 180}" y1="{y - 4}" x2="{WIDTH - 155}" y2="{y - 4}" '
+        f'stroke="{colour}" stroke-width="2"/><text x="{WIDTH - 148}" y="{y}">{name}</text>',
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("report", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--max-bpp", type=float, default=0.4, help="right edge of the drawing")
+    options = parser.parse_args()
+    report = json.loads(options.report.read_text())
+    options.output.write_text(drawing(report, options.max_bpp))
+
+
+if __name__ == "__main__":
+    main()
