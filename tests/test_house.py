@@ -22,8 +22,14 @@ MAY_IMPORT = {
     "codec": {"models", "masking", "coding", "model_store"},
     "training": {"models", "losses", "masking", "data", "model_store"},
 }
-WITHOUT_JAX = ("coding", "data", "masking/schedules", "masking/spatial", "masking/codebook",
-               "model_store")
+WITHOUT_JAX = (
+    "coding",
+    "data",
+    "masking/schedules",
+    "masking/spatial",
+    "masking/codebook",
+    "model_store",
+)
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.
 HEAVY = {"tensorflow", "tensorflow_datasets", "grain", "clu", "onnx", "onnxruntime"}

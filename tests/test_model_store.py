@@ -145,7 +145,7 @@ def test_packaged_models_load_by_name_and_are_listed_for_an_unknown_one(tmp_path
     monkeypatch.setattr(model_store, "_packaged", lambda: tmp_path)
     assert model_store.packaged_names() == ["alpha", "beta"]
     assert load_model("beta").name == "beta"
-    with pytest.raises(ModelError, match="no model 'gamma'.*packaged models are: alpha, beta"):
+    with pytest.raises(ModelError, match=r"no model 'gamma'.*packaged models are: alpha, beta"):
         load_model("gamma")
     monkeypatch.setattr(model_store, "_packaged", lambda: tmp_path / "nowhere")
     with pytest.raises(ModelError, match="packaged models are: none"):

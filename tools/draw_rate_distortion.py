@@ -1,6 +1,6 @@
 """Draws rate-distortion curves from a report of `pqmim evaluate --jpeg --json FILE`, as SVG.
 
-    python tools/draw_rate_distortion.py REPORT.json -o curves.svg
+python tools/draw_rate_distortion.py REPORT.json -o curves.svg
 """
 
 import argparse

@@ -98,9 +98,7 @@ def test_lower_qualities_drop_the_last_sub_quantizers():
     exists = visible | target
     quality = exists[:, 0, 0].sum(-1)
     expected = np.arange(M) < quality[:, None]
-    np.testing.assert_array_equal(
-        exists, np.broadcast_to(expected[:, None, None], exists.shape)
-    )
+    np.testing.assert_array_equal(exists, np.broadcast_to(expected[:, None, None], exists.shape))
     assert set(quality) == set(range(1, M + 1))
 
 

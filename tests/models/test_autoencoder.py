@@ -1,6 +1,7 @@
 """The PQ-VAE's shapes, its nested qualities and its gradients."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -69,9 +70,7 @@ def test_shapes_of_a_picture_that_is_not_square(backbone, f, linear_path, dtype)
         assert array.dtype == jnp.float32
 
 
-@pytest.mark.parametrize(
-    ("backbone", "f", "linear_path"), [("xcit", 16, True), ("conv", 8, False)]
-)
+@pytest.mark.parametrize(("backbone", "f", "linear_path"), [("xcit", 16, True), ("conv", 8, False)])
 def test_bfloat16_gives_finite_pictures(backbone, f, linear_path):
     model, params = built(backbone=backbone, f=f, linear_path=linear_path, dtype="bfloat16")
     image = picture(1, f, 2 * f, 3)
@@ -91,7 +90,7 @@ def test_one_set_of_parameters_decodes_every_quality():
     indices = np.random.default_rng(0).integers(0, K, (1, 2, 2, M))
     pictures = [np.asarray(decoder()(indices, jnp.array([q]))) for q in range(1, M + 1)]
     assert all(p.shape == (1, 16, 16, 3) and np.isfinite(p).all() for p in pictures)
-    for worse, better in zip(pictures, pictures[1:], strict=False):
+    for worse, better in itertools.pairwise(pictures):
         assert np.abs(worse - better).max() > 1e-3
 
 

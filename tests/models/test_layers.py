@@ -112,9 +112,14 @@ def test_window_attention_bias_goes_by_the_offset_between_query_and_key():
     np.testing.assert_allclose(out[0, 1, 1], x[0, 0, 2], atol=1e-6)
 
 
-@pytest.mark.parametrize("layer", [CrossCovarianceAttention(2, jnp.bfloat16),
-                                   WindowAttention(2, jnp.bfloat16),
-                                   DepthwiseFilter(jnp.bfloat16)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        CrossCovarianceAttention(2, jnp.bfloat16),
+        WindowAttention(2, jnp.bfloat16),
+        DepthwiseFilter(jnp.bfloat16),
+    ],
+)
 def test_layers_stay_in_bfloat16(layer):
     x = jnp.asarray(noise(1, 3, 3, 8), jnp.bfloat16)
     out, _ = jax.jit(layer.init_with_output)(KEY, x)

@@ -107,9 +107,7 @@ def test_module_returns_comparable_vectors_and_their_codewords(normalize):
     np.testing.assert_allclose(looked_up, codewords, atol=1e-6)
     lengths = np.linalg.norm(np.stack([sub_vectors, codewords]), axis=-1)
     assert np.allclose(lengths, 1, atol=1e-5) == normalize
-    distances = brute_force_distances(
-        np.asarray(sub_vectors).reshape(10, 3, 4), np.asarray(table)
-    )
+    distances = brute_force_distances(np.asarray(sub_vectors).reshape(10, 3, 4), np.asarray(table))
     chosen = np.take_along_axis(distances, np.asarray(indices).reshape(10, 3, 1), -1)[..., 0]
     np.testing.assert_allclose(chosen, distances.min(-1), atol=1e-5)
 

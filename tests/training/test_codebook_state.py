@@ -28,9 +28,7 @@ def batch():
 
 def means(vectors, indices):
     vectors, indices = vectors.reshape(-1, M, D), indices.reshape(-1, M)
-    return np.stack(
-        [[vectors[indices[:, m] == k, m].mean(0) for k in range(K)] for m in range(M)]
-    )
+    return np.stack([[vectors[indices[:, m] == k, m].mean(0) for k in range(K)] for m in range(M)])
 
 
 def run(step, state, codebooks, vectors, indices, key=0, **options):
@@ -60,7 +58,8 @@ def test_with_memory_they_approach_it(step, batch):
 
 def test_gradient_trained_codebooks_are_left_alone(step, batch):
     codebooks, vectors, indices = batch
-    _, same, metrics = run(step, initial_state(codebooks, N), codebooks, vectors, indices, ema=False)
+    state = initial_state(codebooks, N)
+    _, same, metrics = run(step, state, codebooks, vectors, indices, ema=False)
     np.testing.assert_array_equal(same, codebooks)
     assert np.asarray(metrics["dead"]).tolist() == [0, 0]
 

@@ -54,15 +54,21 @@ class Toy:
         return TrainState(jnp.int32(0), {"w": jnp.float32(0)}, (), None)
 
     def run(self, steps, at=None, **config):
-        config = {"seed": 0, "log_every": 1, "checkpoint_every_s": 1e6, "checkpoints_kept": 2,
-                  **config}
+        config = {
+            "seed": 0,
+            "log_every": 1,
+            "checkpoint_every_s": 1e6,
+            "checkpoints_kept": 2,
+            **config,
+        }
         stage = Stage("toy", steps, 2, self.step, (), "loss")
         shapes = jax.eval_shape(self.initial)
         self.starts = 0
         self.batches = Batches(at)
         mesh = build_mesh(ConfigDict({"data": 1}))
-        return run_stage(stage, shapes, self.initial, self.batches, ConfigDict(config), mesh,
-                         self.directory)
+        return run_stage(
+            stage, shapes, self.initial, self.batches, ConfigDict(config), mesh, self.directory
+        )
 
     def losses(self):
         lines = (self.directory / "metrics.jsonl").read_text().splitlines()
@@ -145,8 +151,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(toy):
 
 def test_checkpoints_are_saved_as_often_as_asked_and_old_ones_go(toy):
     toy.run(6, checkpoint_every_s=0.0, checkpoints_kept=2)
-    saved = sorted(int(p.name) for p in (toy.directory / "checkpoints").iterdir()
-                   if p.name.isdigit())
+    saved = sorted(
+        int(p.name) for p in (toy.directory / "checkpoints").iterdir() if p.name.isdigit()
+    )
     assert saved == [5, 6]
 
 

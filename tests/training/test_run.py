@@ -145,8 +145,6 @@ def test_four_devices_train_what_one_does(uninterrupted, tiny_config, tmp_path, 
                 np.testing.assert_allclose(a[name], b[name], rtol=1e-5, atol=1e-6, err_msg=name)
     weights = flat_weights(uninterrupted)
     assert np.linalg.norm(flat_weights(four) - weights) < 1e-3 * np.linalg.norm(weights)
-    params = restore_params(four / "pqvae" / "checkpoints")  # here there is one device
-    assert "linear_analysis" in params
 
 
 def test_a_diverging_run_says_so_and_keeps_its_checkpoints(tiny_config, tmp_path):
@@ -168,12 +166,12 @@ def test_a_config_that_cannot_run_is_refused_before_training(tiny_config, tmp_pa
         ({"stages": ("mim",)}, ConfigError, "no trained autoencoder in"),
         ({"mesh.data": 999}, ValueError, "mesh.data"),
     ]
-    for overrides, error, message in cases:
+    for number, (overrides, error, message) in enumerate(cases):
         config = tiny_config.copy_and_resolve_references()
         config.pqvae_training.initialise_images = 0
         config.update_from_flattened_dict(overrides)
         with pytest.raises(error, match=message):
-            train(config, tmp_path)
+            train(config, tmp_path / str(number))
 
 
 def _script():
