@@ -8,7 +8,6 @@ every file against the model's ideal code length. Exits 1 if anything differs.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,13 @@ from pqmim_jax.codec import Codec
 from pqmim_jax.evaluation.run import find_images
 from pqmim_jax.images import read_image
 
+ON_CORES = """
+import os, sys
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
+from pqmim_jax.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
 
 def compress_all(codec: Codec, paths: list[Path], quality: int, folder: Path) -> list[Path]:
     files = [folder / f"{path.stem}.pqm" for path in paths]
@@ -32,13 +38,9 @@ def compress_all(codec: Codec, paths: list[Path], quality: int, folder: Path) ->
 def decompress_all(files: list[Path], folder: Path, model: str, cores: int) -> None:
     """In a fresh process that may use only so many cores."""
     folder.mkdir()
-    allowed = sorted(os.sched_getaffinity(0))[:cores]
-    command = [sys.executable, "-m", "pqmim_jax", "decompress", *map(str, files)]
+    command = [sys.executable, "-c", ON_CORES, str(cores), "decompress", *map(str, files)]
     subprocess.run(
-        [*command, "-o", str(folder), "--model", model],
-        preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-        stdout=subprocess.DEVNULL,
-        check=True,
+        [*command, "-o", str(folder), "--model", model], stdout=subprocess.DEVNULL, check=True
     )
 
 

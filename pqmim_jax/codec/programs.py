@@ -21,6 +21,13 @@ from pqmim_jax.model_store import StoredModel
 TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on, where the system can tell; else all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Programs:
     """Compiled (or read from the disk cache) on first use, for the shapes the model fixes."""
 
@@ -32,7 +39,7 @@ class Programs:
         self._num_codebooks = model.config["autoencoder"]["num_codebooks"]
         self._halo = model.config["codec"]["halo"]
         self._side = model.config["codec"]["window"] + 2 * self._halo
-        self._pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
+        self._pool = ThreadPoolExecutor(threads or usable_cores())
 
     def map(self, run: Callable, items: Iterable) -> list:
         """`[run(item) for item in items]`, several at once."""

@@ -126,6 +126,7 @@ def _mim_training() -> ConfigDict:
             weight_decay=0.02,
             crop=320,  # pixels: (window + 2 * halo) * f
             autoencoder="",  # workdir or model folder to take the autoencoder from
+            start_from="",  # model folder or workdir: its MIM's weights, where shapes agree
             initialise_images=64,  # crops for the codewords' frequencies
             schedule="qlds(stages=8,alpha=2.2)",  # its stages serve as masks
             schedule_share=0.7,  # share of examples masked so

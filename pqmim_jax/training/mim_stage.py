@@ -44,6 +44,9 @@ def train_mim(config, workdir: Path, mesh: Mesh) -> TrainState:
         codebooks = np.asarray(frozen["quantizer"]["codebooks"])
         key = jax.random.key(config.seed + 1)
         params = initialise_mim.initialise(model, state.params, counts, codebooks, key)
+        if options.start_from:
+            stored = model_store.load_model(options.start_from).mim
+            params = initialise_mim.take_matching(params, stored)
         return state.replace(params=params)
 
     step_fn = build_mim_step(model, autoencoder, tx, jnp.asarray(stages), options)

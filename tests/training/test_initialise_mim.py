@@ -7,7 +7,12 @@ from ml_collections import ConfigDict
 from pqmim_jax.masking import UNKNOWN
 from pqmim_jax.models import build_mim
 from pqmim_jax.training.default_config import get_config
-from pqmim_jax.training.initialise_mim import codeword_counts, codeword_features, initialise
+from pqmim_jax.training.initialise_mim import (
+    codeword_counts,
+    codeword_features,
+    initialise,
+    take_matching,
+)
 
 M, K, D = 2, 8, 3
 GRID = (1, 4, 4, M)
@@ -77,3 +82,12 @@ def test_close_codewords_start_with_close_embeddings(counts, codebooks):
     np.testing.assert_allclose(tables[:, 0], tables[:, 1], atol=1e-6)
     np.testing.assert_allclose(output[..., 0], output[..., 1], atol=1e-6)
     assert np.abs(tables[:, 0] - tables[:, 2]).max() > 0.1
+
+
+def test_only_arrays_of_equal_path_and_shape_are_taken():
+    params = {"a": np.zeros(2), "b": {"c": np.zeros((2, 2)), "d": np.zeros(3)}, "e": np.zeros(1)}
+    trained = {"a": np.ones(2), "b": {"c": np.ones((2, 3)), "d": np.ones(3)}, "e": {"x": 1}}
+    taken = take_matching(params, trained)
+    assert taken["a"].sum() == 2 and taken["b"]["d"].sum() == 3
+    assert taken["b"]["c"].shape == (2, 2) and taken["b"]["c"].sum() == 0
+    assert taken["e"].sum() == 0 and taken.keys() == params.keys()
