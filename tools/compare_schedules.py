@@ -51,7 +51,7 @@ def main() -> None:
     quality = options.quality or codec.qualities
     paths = sorted(p for p in options.images.iterdir() if p.is_file())[: options.limit]
     images = [read_image(path) for path in paths]
-    codes = [codec.encode_image(image) for image in images]
+    codes = [codec.nearest_indices(image) for image in images]
     tokens = sum(c[..., 0].size for c in codes)
     pixels = sum(image[..., 0].size for image in images)
     static = sum(static_bits(codec, c[..., :quality]) for c in codes)
@@ -61,8 +61,8 @@ def main() -> None:
     for schedule in options.schedules:
         start = time.perf_counter()
         bits = sum(
-            codec.stage_bits(c, image.shape[:2], quality=quality, schedule=schedule).sum()
-            for c, image in zip(codes, images, strict=True)
+            codec.encode(image, quality=quality, rate_weight=0, schedule=schedule).stage_bits.sum()
+            for image in images
         )
         seconds = (time.perf_counter() - start) / len(images)
         print(

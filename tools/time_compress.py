@@ -25,6 +25,7 @@ def main() -> None:
     from pqmim_jax.allocator import keep_freed_memory
     from pqmim_jax.codec import Codec
     from pqmim_jax.codec.entropy_coding import encode_indices
+    from pqmim_jax.codec.quantization import choose, squared_distances
     from pqmim_jax.images import read_image
 
     keep_freed_memory()  # as the command does
@@ -36,10 +37,15 @@ def main() -> None:
     programs = codec._programs
     programs.encode, programs.context, programs.head  # noqa: B018
     mark("compile, or read from cache")
-    indices = codec.encode_image(image)
+    latents = codec.encode_latents(image)
     mark("encoder network")
-    grid = codec._grid(*image.shape[:2])
-    coder, _ = encode_indices(programs, grid, indices, codec.qualities, codec.default_schedule)
+    grid, m = codec._grid(*image.shape[:2]), codec.qualities
+
+    def nearest(tables, rows, columns, m):
+        distances = squared_distances(latents[rows, columns, m], codec._codebooks[m])
+        return choose(distances, tables, 0.0)
+
+    coder, _, _ = encode_indices(programs, grid, nearest, m, m, codec.default_schedule)
     mark("MIM: contexts, heads, tables")
     coder.finish(0)
     mark("rANS coder")

@@ -1,5 +1,5 @@
 """Images to `.pqm` bytes and back: model + schedule + coder."""
 
-from pqmim_jax.codec.codec import Codec, FileInfo
+from pqmim_jax.codec.codec import Codec, EncodedImage, FileInfo
 
-__all__ = ["Codec", "FileInfo"]
+__all__ = ["Codec", "EncodedImage", "FileInfo"]

@@ -8,6 +8,7 @@ import numpy as np
 from pqmim_jax import masking, model_store
 from pqmim_jax.codec.entropy_coding import decode_indices, encode_indices
 from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.quantization import choose, squared_distances
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.coding import (
     CorruptFileError,
@@ -20,6 +21,15 @@ from pqmim_jax.coding import (
 )
 
 MAX_PIXELS = 200_000_000  # more is refused before anything is allocated
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """A compressed image, and what the encoder knows of it."""
+
+    data: bytes  # the whole file
+    indices: np.ndarray  # (h, w, M) int32, -1 from the quality on
+    stage_bits: np.ndarray  # (S,) float64: ideal code length of each stage
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,7 @@ class Codec:
         self._programs = Programs(model, threads)
         self._f = model.config["autoencoder"]["f"]
         self._settings = model.config["codec"]
+        self._codebooks = _as_compared(model)
         self.default_schedule = masking.canonical(self._settings["schedule"])
 
     @classmethod
@@ -62,28 +73,56 @@ class Codec:
         return self.model.config["autoencoder"]["num_codebooks"]
 
     def compress(
-        self, image: np.ndarray, *, quality: int | None = None, schedule: str | None = None
+        self,
+        image: np.ndarray,
+        *,
+        quality: int | None = None,
+        rate_weight: float | None = None,
+        schedule: str | None = None,
     ) -> bytes:
         """A whole `.pqm` file.
 
         Args:
           image: (H, W, 3) uint8, H and W >= 1.
           quality: 1..M, how many sub-quantizers are sent; default M.
-          schedule: coding order, e.g. "qlds(stages=4)"; default the model's.
+          rate_weight: lambda >= 0 of rate-aware quantization, the squared error (8-bit units,
+            summed over a token) that one bit may cost; 0 sends the nearest codewords; default
+            the model's for this quality.
+          schedule: coding order, e.g. "qlds(stages=8)"; default the model's.
 
         Raises:
-          ValueError: the image, quality or schedule is not usable.
+          ValueError: the image, quality, weight or schedule is not usable.
         """
+        encoded = self.encode(image, quality=quality, rate_weight=rate_weight, schedule=schedule)
+        return encoded.data
+
+    def encode(
+        self,
+        image: np.ndarray,
+        *,
+        quality: int | None = None,
+        rate_weight: float | None = None,
+        schedule: str | None = None,
+    ) -> EncodedImage:
+        """`compress`, with what the encoder knows besides the bytes."""
         quality, spec = self._check_quality(quality), self._check_schedule(schedule)
-        indices = self.encode_image(image)
+        weight = self._rate_weight(quality, rate_weight)
+        latents = self.encode_latents(image)
         grid = self._grid(*image.shape[:2])
-        coder, _ = encode_indices(self._programs, grid, indices, quality, spec)
+
+        def choice(tables, rows, columns, m):
+            distances = squared_distances(latents[rows, columns, m], self._codebooks[m])
+            return choose(distances, tables, weight)
+
+        coder, indices, bits = encode_indices(
+            self._programs, grid, choice, self.qualities, quality, spec
+        )
         own_schedule = None if spec == self.default_schedule else spec
         header = Header(
             image.shape[1], image.shape[0], quality, self.model.fingerprint, own_schedule
         )
         tail = index_checksum(header, indices[..., :quality].astype(np.uint16))
-        return pack(header, coder.finish(tail))
+        return EncodedImage(pack(header, coder.finish(tail)), indices, bits)
 
     def decompress(self, data: bytes) -> np.ndarray:
         """(H, W, 3) uint8 picture of a `.pqm` file.
@@ -92,37 +131,16 @@ class Codec:
           PqmError: not a .pqm file, made with another model, truncated or damaged; never a
             silently wrong picture.
         """
-        return self.decompress_with_info(data)[0]
+        indices, info = self._read(data)
+        size = (info.header.height, info.header.width)
+        return self.decode_indices(indices, info.header.quality, size)
 
     def info(self, data: bytes) -> FileInfo:
         """Header and the bits of each stage; checks the whole file, raises as `decompress`."""
         return self._read(data)[1]
 
-    def decompress_with_info(self, data: bytes) -> tuple[np.ndarray, FileInfo]:
-        """`decompress` and `info` in one pass over the file."""
-        indices, info = self._read(data)
-        size = (info.header.height, info.header.width)
-        return self.decode_indices(indices, info.header.quality, size), info
-
-    def stage_bits(
-        self,
-        indices: np.ndarray,
-        size: tuple[int, int],
-        *,
-        quality: int | None = None,
-        schedule: str | None = None,
-    ) -> np.ndarray:
-        """Ideal code length in bits of each stage, (S,) float64, of indices (h, w, M).
-
-        Args:
-          size: (H, W) of the image in pixels.
-          quality, schedule: as in `compress`.
-        """
-        quality, spec = self._check_quality(quality), self._check_schedule(schedule)
-        return encode_indices(self._programs, self._grid(*size), indices, quality, spec)[1]
-
-    def encode_image(self, image: np.ndarray) -> np.ndarray:
-        """Indices (h, w, M) int32 of an image (H, W, 3) uint8: the encoder network alone."""
+    def encode_latents(self, image: np.ndarray) -> np.ndarray:
+        """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
             raise ValueError(
                 f"image must be uint8 (H, W, 3), got {image.dtype} {tuple(image.shape)}"
@@ -130,12 +148,23 @@ class Codec:
         if image.shape[0] * image.shape[1] > MAX_PIXELS:
             raise ValueError(f"image has more than {MAX_PIXELS} pixels: {tuple(image.shape)}")
         grid = self._grid(*image.shape[:2])
-        indices = np.zeros((*grid.tokens, self.qualities), np.int32)
+        m, _, d = self._codebooks.shape
+        latents = np.zeros((*grid.tokens, m * d), np.float32)
         encode = self._programs.encode
         cores = self._programs.map(lambda o: encode(grid.pixels_of(image, o)), grid.origins)
         for origin, core in zip(grid.origins, cores, strict=True):
-            grid.place(indices, origin, core, 1)
-        return indices
+            grid.place(latents, origin, core, 1)
+        return latents.reshape(*grid.tokens, m, d)
+
+    def nearest_indices(self, image: np.ndarray) -> np.ndarray:
+        """(h, w, M) int32: the nearest codewords, what is sent where `rate_weight` is 0."""
+        latents = self.encode_latents(image)
+        flat = latents.reshape(-1, *latents.shape[2:])
+        columns = [
+            np.argmin(squared_distances(flat[:, m], codebook), axis=-1)
+            for m, codebook in enumerate(self._codebooks)
+        ]
+        return np.stack(columns, axis=-1).astype(np.int32).reshape(latents.shape[:3])
 
     def decode_indices(
         self, indices: np.ndarray, quality: int, size: tuple[int, int]
@@ -197,8 +226,23 @@ class Codec:
             raise ValueError(f"quality must be in 1..{self.qualities}, got {quality}")
         return int(quality)
 
+    def _rate_weight(self, quality: int, rate_weight: float | None) -> float:
+        if rate_weight is None:
+            return float((self._settings["rate_weights"] or [0.0] * self.qualities)[quality - 1])
+        if not 0 <= rate_weight < float("inf"):
+            raise ValueError(f"rate weight (lambda) must be a number >= 0, got {rate_weight}")
+        return float(rate_weight)
+
     def _check_schedule(self, schedule: str | None) -> str:
         return masking.canonical(schedule or self.default_schedule)
 
     def _grid(self, height: int, width: int) -> WindowGrid:
         return WindowGrid(height, width, self._f, self._settings["window"], self._settings["halo"])
+
+
+def _as_compared(model: model_store.StoredModel) -> np.ndarray:
+    """Codebooks (M, K, d) float32, l2-normalised if the model's look-up is."""
+    codebooks = model.autoencoder["quantizer"]["codebooks"]
+    if not model.config["autoencoder"]["normalize_codes"]:
+        return codebooks
+    return codebooks / np.maximum(np.linalg.norm(codebooks, axis=-1, keepdims=True), 1e-6)

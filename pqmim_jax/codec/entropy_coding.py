@@ -19,20 +19,30 @@ SymbolSource = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def encode_indices(
-    programs: Programs, grid: WindowGrid, indices: np.ndarray, quality: int, schedule: str
-) -> tuple[RansEncoder, np.ndarray]:
-    """Codes indices (h, w, M) int32; returns the filled coder and the bits of each stage."""
+    programs: Programs,
+    grid: WindowGrid,
+    choose: SymbolSource,
+    num_codebooks: int,
+    quality: int,
+    schedule: str,
+) -> tuple[RansEncoder, np.ndarray, np.ndarray]:
+    """Codes what `choose` picks, given what each codeword costs.
+
+    Returns:
+      the filled coder, the indices picked (h, w, M) int32 (-1 from `quality` on), and the bits of
+      each stage.
+    """
     coder = RansEncoder()
 
-    def known_symbols(tables, rows, columns, m):
-        symbols = indices[rows, columns, m]
+    def push_choice(tables, rows, columns, m):
+        symbols = choose(tables, rows, columns, m)
         each = np.arange(len(symbols))
         starts = tables[each, symbols]
         coder.push(starts, tables[each, symbols + 1] - starts)
         return symbols
 
-    _, bits = _run_stages(programs, grid, indices.shape[-1], quality, schedule, known_symbols)
-    return coder, bits
+    indices, bits = _run_stages(programs, grid, num_codebooks, quality, schedule, push_choice)
+    return coder, indices, bits
 
 
 def decode_indices(

@@ -47,13 +47,16 @@ class Programs:
 
     @cached_property
     def encode(self) -> Callable[[np.ndarray], np.ndarray]:
-        """(side*f, side*f, 3) uint8 window with halo -> (window, window, M) int32 indices."""
+        """(side*f, side*f, 3) uint8 window with halo -> (window, window, M*d) float32 latents.
+
+        As compared with the codewords: l2-normalised if the model is.
+        """
         pixels = self._side * self._f
 
         def program(params, image):
             x = image[None].astype(jnp.float32) / 255.0 - 0.5
-            indices = self._autoencoder.apply({"params": params}, x, method="indices")[0]
-            return self._inner(indices, 1)
+            sub_vectors = self._autoencoder.apply({"params": params}, x, method="sub_vectors")
+            return self._inner(sub_vectors[0].reshape(self._side, self._side, -1), 1)
 
         return self._compile("encode", program, "autoencoder", ((pixels, pixels, 3), np.uint8))
 

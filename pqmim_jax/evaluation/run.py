@@ -74,25 +74,23 @@ def measure_images(
     codec.decompress(codec.compress(np.zeros((1, 1, 3), np.uint8)))
     for path in paths:
         image = read_image(path)
-        indices = codec.encode_image(image)
         for quality in qualities:
-            yield _measure(codec, path.name, image, indices, quality, schedule)
+            yield _measure(codec, path.name, image, quality, schedule)
 
 
 def _measure(
     codec: Codec,
     name: str,
     image: np.ndarray,
-    indices: np.ndarray,
     quality: int,
     schedule: str | None,
 ) -> Measurement:
     start = time.perf_counter()
-    data = codec.compress(image, quality=quality, schedule=schedule)
+    encoded = codec.encode(image, quality=quality, schedule=schedule)
     compressed = time.perf_counter()
-    picture, info = codec.decompress_with_info(data)
+    picture = codec.decompress(encoded.data)
     decompressed = time.perf_counter()
-    if not np.array_equal(picture, codec.decode_indices(indices, quality, image.shape[:2])):
+    if not np.array_equal(picture, codec.decode_indices(encoded.indices, quality, image.shape[:2])):
         raise EvaluationError(
             f"{name}, quality {quality}: the decompressed picture is not the encoder's own"
         )
@@ -101,13 +99,13 @@ def _measure(
         width=image.shape[1],
         height=image.shape[0],
         quality=quality,
-        bytes=len(data),
-        bpp=bits_per_pixel(len(data), image),
+        bytes=len(encoded.data),
+        bpp=bits_per_pixel(len(encoded.data), image),
         psnr=psnr(image, picture),
         compress_seconds=compressed - start,
         decompress_seconds=decompressed - compressed,
-        ideal_bits=float(info.stage_bits.sum()),
-        static_bits=static_bits(codec.model.counts, indices[..., :quality]),
+        ideal_bits=float(encoded.stage_bits.sum()),
+        static_bits=static_bits(codec.model.counts, encoded.indices[..., :quality]),
     )
 
 

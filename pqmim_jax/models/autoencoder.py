@@ -81,6 +81,10 @@ class Autoencoder(nn.Module):
         """(B, H, W, 3) -> (B, h, w, M) int32, each in [0, K)."""
         return self.quantizer.indices(self.encode(image))
 
+    def sub_vectors(self, image: jax.Array) -> jax.Array:
+        """(B, H, W, 3) -> (B, h, w, M, d) float32, as the quantizer compares them."""
+        return self.quantizer.sub_vectors(self.encode(image))
+
     def decode(self, codewords: jax.Array, quality: jax.Array) -> jax.Array:
         """Image from codewords.
 

@@ -64,6 +64,11 @@ class ProductQuantizer(nn.Module):
         shape = (self.num_codebooks, self.num_codewords, self.dim)
         self.codebooks = self.param("codebooks", nn.initializers.normal(1.0), shape)
 
+    def sub_vectors(self, z: jax.Array) -> jax.Array:
+        """(..., M*d) latents -> (..., M, d) float32, l2-normalised if configured."""
+        sub_vectors = self._split(z)
+        return unit_norm(sub_vectors) if self.normalize else sub_vectors
+
     def indices(self, z: jax.Array) -> jax.Array:
         """(..., M*d) latents -> (..., M) int32."""
         return nearest_codewords(self._split(z), self._codebooks(), self.normalize)
@@ -82,9 +87,7 @@ class ProductQuantizer(nn.Module):
           sub-vectors (..., M, d) as compared with the codewords (l2-normalised if configured),
           their codewords (..., M, d), and indices (..., M) int32.
         """
-        sub_vectors = self._split(z)
-        if self.normalize:
-            sub_vectors = unit_norm(sub_vectors)
+        sub_vectors = self.sub_vectors(z)
         indices = nearest_codewords(sub_vectors, self._codebooks(), self.normalize)
         return sub_vectors, self.codewords(indices), indices
 

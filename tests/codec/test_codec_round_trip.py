@@ -41,7 +41,7 @@ def photo_file(codec, photo):
 
 
 def reconstruct(codec, image, quality):
-    return codec.decode_indices(codec.encode_image(image), quality, image.shape[:2])
+    return codec.decode_indices(codec.nearest_indices(image), quality, image.shape[:2])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (7, 13), (64, 64), (65, 129), (200, 40)])

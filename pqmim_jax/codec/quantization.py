@@ -1,0 +1,34 @@
+"""Which codeword the encoder sends: the nearest one, or the best one for its price.
+
+Rate-aware quantization: argmin_k ||z_m - c_{m,k}||^2 + lambda * bits(k | context), stage by stage.
+The decoder knows nothing of it.
+"""
+
+import numpy as np
+
+PEAK = 255.0
+
+
+def squared_distances(sub_vectors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
+    """Squared distance of sub-vectors (n, d) to codewords (K, d), less ||z||^2.
+
+    Returns:
+      (n, K) float32 in squared 8-bit units, summed over the samples of a token. What is left out
+      is the same for all codewords.
+    """
+    norms = np.sum(codebook * codebook, axis=-1)
+    return PEAK**2 * (norms - 2 * (sub_vectors @ codebook.T))
+
+
+def choose(distances: np.ndarray, tables: np.ndarray, rate_weight: float) -> np.ndarray:
+    """Cheapest codewords, (n,) int64.
+
+    Args:
+      distances: (n, K) from `squared_distances`.
+      tables: (n, K+1) uint32 cumulative frequencies out of 2**16.
+      rate_weight: lambda, squared error (8-bit units, summed over a token) worth one bit; >= 0.
+    """
+    if rate_weight == 0:
+        return np.argmin(distances, axis=-1)
+    bits = 16 - np.log2(np.diff(tables.astype(np.int64), axis=-1))
+    return np.argmin(distances + rate_weight * bits, axis=-1)
