@@ -19,4 +19,9 @@ def get_config():
     config.mim_training.update(
         steps=1100, batch_size=8, learning_rate=1e-3, warmup_steps=100, initialise_images=128
     )
+    # The slope of squared error against bits between neighbouring qualities, on validation images.
+    config.codec.rate_weights = (
+        *(9000.0, 6000.0, 4000.0, 3000.0, 2400.0, 2000.0),
+        *(1700.0, 1450.0, 1250.0, 1100.0, 1000.0, 900.0),
+    )
     return config

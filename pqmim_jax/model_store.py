@@ -107,7 +107,9 @@ def _packaged():
 
 
 def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
-    crc = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+    # Rate weights are the encoder's own business: files decode the same without them.
+    codec = {key: value for key, value in config["codec"].items() if key != "rate_weights"}
+    crc = zlib.crc32(json.dumps({**config, "codec": codec}, sort_keys=True).encode())
     for name in sorted(tensors):
         crc = zlib.crc32(name.encode(), crc)
         crc = zlib.crc32(np.ascontiguousarray(tensors[name]).tobytes(), crc)

@@ -31,6 +31,14 @@ def add_parser(subparsers) -> None:
         help="1 is the smallest file, N the best picture; `pqmim models` shows each model's N "
         "(default: N)",
     )
+    parser.add_argument(
+        "--lambda",
+        dest="rate_weight",
+        type=float,
+        metavar="L",
+        help="how much squared error one bit may cost: larger gives smaller files, 0 the closest "
+        "picture at this quality (default: the model's choice for the quality)",
+    )
     options.add_schedule(parser)
     options.add_force(parser)
 
@@ -49,7 +57,9 @@ def _compress(codec, path: Path, target: Path, args: argparse.Namespace) -> None
 
     image = read_image(path)
     try:
-        data = codec.compress(image, quality=args.quality, schedule=args.schedule)
+        data = codec.compress(
+            image, quality=args.quality, rate_weight=args.rate_weight, schedule=args.schedule
+        )
     except ValueError as error:
         raise CommandError(f"{path}: {error}") from error
     bpp = 8 * len(data) / (image.shape[0] * image.shape[1])

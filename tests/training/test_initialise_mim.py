@@ -75,7 +75,8 @@ def test_close_codewords_start_with_close_embeddings(counts, codebooks):
     section = ConfigDict(get_config().mim)
     section.update(head_width=16, embedding_dim=8)
     model = build_mim(section, ConfigDict({"num_codebooks": M, "num_codewords": K}))
-    params = initialise(model, {"head": {}}, counts, twins, jax.random.key(1))
+    random = {"head": {}, "embedding": {"tables": jnp.ones((M, K + 1, 8))}}
+    params = initialise(model, random, counts, twins, jax.random.key(1))
     tables, output = params["embedding"]["tables"], params["head"]["output"]
     assert tables.shape == (M, K + 1, 8)
     assert output.shape == (M, 16, K)
