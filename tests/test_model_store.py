@@ -86,6 +86,13 @@ def test_fingerprint_tells_models_apart(folder, tmp_path):
     assert load_model(save(tmp_path / "schedule", other)).fingerprint != fingerprint
 
 
+def test_fingerprint_leaves_out_what_only_the_encoder_uses(folder, tmp_path):
+    other = {**CONFIG, "codec": {**CONFIG["codec"], "rate_weights": [10.0, 20.0]}}
+    again = load_model(save(tmp_path / "rates", other))
+    assert again.config == other
+    assert again.fingerprint == load_model(folder).fingerprint
+
+
 def test_fingerprint_does_not_depend_on_where_the_model_lies(folder, tmp_path):
     fingerprint = load_model(folder).fingerprint
     (folder / "README.md").write_text("a card")

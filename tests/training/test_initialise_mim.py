@@ -92,3 +92,18 @@ def test_only_arrays_of_equal_path_and_shape_are_taken():
     assert taken["a"].sum() == 2 and taken["b"]["d"].sum() == 3
     assert taken["b"]["c"].shape == (2, 2) and taken["b"]["c"].sum() == 0
     assert taken["e"].sum() == 0 and taken.keys() == params.keys()
+
+
+def test_a_trained_model_gives_its_weights_where_shapes_agree():
+    fresh = {"same": np.zeros(2), "wider": np.zeros(3), "new": np.zeros(1)}
+    fresh = {"a": fresh, "leaf": np.zeros(2)}
+    trained = {"a": {"same": np.ones(2), "wider": np.ones(2), "old": np.ones(1)}, "leaf": {"x": 1}}
+    taken = take_matching(fresh, trained)
+    assert jax.tree.structure(taken) == jax.tree.structure(fresh)
+    assert {name: float(np.sum(value)) for name, value in taken["a"].items()} == {
+        "same": 2,
+        "wider": 0,
+        "new": 0,
+    }
+    assert not taken["leaf"].any()
+    assert not fresh["a"]["same"].any(), "what it is given stays as it is"
