@@ -21,6 +21,24 @@ _SOURCES = ("models", "codec", "coding")  # what a traced program is made from
 _ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
 
+def start_backend() -> None:
+    """Starts JAX (if nothing has yet) with one thread inside a program.
+
+    The compile option alone leaves last bits that depend on the number of cores: XLA splits some
+    work by the size of its thread pool, which it takes from NPROC once, when it starts. Parallel
+    windows do not need that pool. Where the caller has already used JAX, its pool stays.
+    """
+    before = os.environ.get("NPROC")
+    os.environ["NPROC"] = "1"
+    try:
+        jax.devices()
+    finally:
+        if before is None:
+            del os.environ["NPROC"]
+        else:
+            os.environ["NPROC"] = before
+
+
 def cache_folder() -> Path:
     """Where programs are kept."""
     if folder := os.environ.get("PQMIM_CACHE_DIR"):

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pqmim_jax.codec.program_cache import compiled
+from pqmim_jax.codec.program_cache import compiled, start_backend
 from pqmim_jax.codec.tables import cumulative_table
 from pqmim_jax.model_store import StoredModel
 
@@ -33,6 +33,7 @@ class Programs:
 
     def __init__(self, model: StoredModel, threads: int | None = None):
         """`threads`: how many windows are worked on at once; default one a core."""
+        start_backend()
         self._config = model.config
         self._params = jax.device_put({"autoencoder": model.autoencoder, "mim": model.mim})
         self._f = model.config["autoencoder"]["f"]
