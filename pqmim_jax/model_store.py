@@ -75,7 +75,7 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
         counts = np.array(manifest["codeword_counts"], np.int64)
         trees = _to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
         autoencoder, mim = trees["autoencoder"], trees["mim"]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
     name = path.parent.name if path.name == WORKDIR_FOLDER else path.name
     return StoredModel(name, config, autoencoder, mim, counts, _fingerprint(config, tensors))
@@ -93,7 +93,8 @@ def save_model(
     """
     path.mkdir(parents=True, exist_ok=True)
     tensors = _flatten({"autoencoder": autoencoder, "mim": mim})
-    halves = {name: np.ascontiguousarray(value, dtype) for name, value in tensors.items()}
+    halves = {name: np.asarray(value, dtype, order="C") for name, value in tensors.items()}
+    (path / "model.json").unlink(missing_ok=True)  # never an old manifest beside new weights
     (path / "weights.safetensors").write_bytes(save(halves))
     sections = {name: config[name] for name in ("autoencoder", "mim", "codec")}
     manifest = {"format": FORMAT, **sections, "codeword_counts": np.asarray(counts).tolist()}

@@ -123,6 +123,7 @@ def edit_manifest(change):
         lambda f: (f / "weights.safetensors").write_bytes(b""),
         edit_manifest(lambda m: m.update(format=2)),
         edit_manifest(lambda m: m.pop("codec")),
+        lambda folder: (folder / "model.json").write_text("[1]"),
         edit_manifest(lambda m: m.pop("codeword_counts")),
         edit_manifest(lambda m: m.update(codeword_counts=[[1, 2], [3]])),
     ],

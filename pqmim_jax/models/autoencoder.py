@@ -118,7 +118,7 @@ class Autoencoder(nn.Module):
 
 
 def build_autoencoder(config) -> Autoencoder:
-    """Autoencoder from a config section (see configs/base.py); ValueError on a bad choice."""
+    """Autoencoder from a section of `training.default_config`; ValueError on a bad choice."""
     if config.backbone not in BACKBONES:
         raise ValueError(f"unknown backbone {config.backbone!r}; choices: {', '.join(BACKBONES)}")
     if config.f not in (8, 16):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from pqmim_jax.training.state import TrainState
@@ -50,9 +51,13 @@ def restore_params(directory: Path) -> dict:
     Raises:
       ValueError: `directory` holds no checkpoint.
     """
-    with ocp.CheckpointManager(directory.absolute()) as manager:
+    handlers = {"state": ocp.PyTreeCheckpointHandler()}
+    with ocp.CheckpointManager(directory.absolute(), item_handlers=handlers) as manager:
         step = manager.latest_step()
         if step is None:
             raise ValueError(f"no checkpoint in {directory}")
-        args = ocp.args.Composite(state=ocp.args.StandardRestore())
+        # As NumPy arrays: the devices that they were saved from need not be there.
+        leaves = manager.item_metadata(step)["state"].tree
+        kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), leaves)
+        args = ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=kinds))
         return manager.restore(step, args=args)["state"]["params"]

@@ -60,7 +60,7 @@ def _assign(config: ConfigDict, key: str, value: str) -> None:
     current = known[key]
     try:
         config.update_from_flattened_dict({key: _parse(value, current)})
-    except (TypeError, ValueError) as e:
+    except (TypeError, ValueError, SyntaxError) as e:
         kind = type(current).__name__
         raise ConfigError(
             f"--config.{key} must be a {kind} (now {current!r}), got {value!r}"

@@ -77,26 +77,24 @@ def deal_components(
     Returns:
       for each group the component numbers, at least one, at most `max_size`.
     """
+    if len(variances) < groups:
+        raise ValueError(f"{len(variances)} components cannot fill {groups} groups")
     variances = np.maximum(np.asarray(variances, np.float64), 1e-12)
-    low, high = variances[-1] / 4, variances[0]
+    wanted = groups * bits_per_group
+    low, high = np.log2(variances[-1]) - 2 * wanted, np.log2(variances[0])
     for _ in range(100):
-        level = np.sqrt(low * high)
-        bits = 0.5 * np.log2(np.maximum(variances / level, 1))
-        low, high = (level, high) if bits.sum() > groups * bits_per_group else (low, level)
-    middle = np.cumsum(bits) - bits / 2
-    group_of = np.minimum(middle / bits_per_group, groups - 1).astype(int)
-    group_of[bits == 0] = groups - 1
-    dealt = [list(np.flatnonzero(group_of == g)[:max_size]) for g in range(groups)]
-    return _fill_empty(dealt)
-
-
-def _fill_empty(groups: list[list[int]]) -> list[list[int]]:
-    """An empty group takes the last component of its fullest earlier neighbour."""
-    for g, group in enumerate(groups):
-        if not group:
-            donor = max(groups, key=len)
-            groups[g] = [donor.pop()]
-    return groups
+        level = (low + high) / 2
+        bits = 0.5 * np.maximum(np.log2(variances) - level, 0)
+        low, high = (level, high) if bits.sum() > wanted else (low, level)
+    group_of = np.where(bits > 0, (np.cumsum(bits) - bits / 2) // bits_per_group, groups - 1)
+    dealt, first = [], 0
+    for group in range(groups):
+        full = int(np.searchsorted(group_of, group, side="right"))
+        left = len(variances) - (groups - group - 1)  # one component for each group to come
+        stop = min(max(full, first + 1), first + max_size, left)
+        dealt.append(list(range(first, stop)))
+        first = stop
+    return dealt
 
 
 def _lapped(cell: np.ndarray, f: int) -> np.ndarray:

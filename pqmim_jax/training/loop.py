@@ -79,6 +79,7 @@ def run_stage(
                 if step % config.log_every == 0 or step == stage.steps:
                     _report(stage, log, clock, step, metrics)
                 if clock.checkpoint_due() or stop.requested or step == stage.steps:
+                    _check_finite(stage, step, metrics)
                     checkpoints.save(step, state, batches.get_state())
                 if stop.requested:
                     raise Interrupted(f"{stage.name} stopped at step {step}, checkpoint saved")
@@ -105,12 +106,8 @@ def _copy(tree):
 
 
 def _report(stage: Stage, log: MetricLog, clock: "_Clock", step: int, metrics) -> None:
+    _check_finite(stage, step, metrics)
     values = {name: np.asarray(value) for name, value in jax.device_get(metrics).items()}
-    if not np.isfinite(values[stage.headline]):
-        raise TrainingError(
-            f"{stage.name}: {stage.headline} is {values[stage.headline]} at step {step}; "
-            "checkpoints saved before are kept"
-        )
     speed, left = clock.progress(step)
     log.write(step, {**values, "images_per_s": speed})
     shown = float(values[stage.headline])
@@ -119,6 +116,16 @@ def _report(stage: Stage, log: MetricLog, clock: "_Clock", step: int, metrics) -
         f"{speed:.1f} images/s  {left / 60:.1f} min left",
         flush=True,
     )
+
+
+def _check_finite(stage: Stage, step: int, metrics) -> None:
+    # The gradient's norm too: it is what makes the *next* parameters useless.
+    for name in (stage.headline, "grad_norm"):
+        value = jax.device_get(metrics.get(name, 0.0))
+        if not np.isfinite(value):
+            raise TrainingError(
+                f"{stage.name}: {name} is {value} at step {step}; checkpoints saved before are kept"
+            )
 
 
 class _Clock:

@@ -33,10 +33,15 @@ def build_optimizer(config) -> optax.GradientTransformation:
             b1=0.9,
             b2=config.adam_b2,
             weight_decay=config.weight_decay,
-            mask=lambda params: jax.tree.map(lambda p: p.ndim >= 2, params),
+            mask=lambda params: jax.tree_util.tree_map_with_path(_decays, params),
         ),
         scale_by_path(config.lr_scales),
     )
+
+
+def _decays(path: tuple, parameter: Any) -> bool:
+    name = str(path[-1].key)
+    return parameter.ndim >= 2 and not name.endswith(("bias", "codebooks", "temperature"))
 
 
 def scale_by_path(rules) -> optax.GradientTransformation:

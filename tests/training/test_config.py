@@ -71,6 +71,7 @@ def test_the_last_of_several_overrides_holds(path):
         ("flag=1", "--config.flag must be a bool"),
         ("stages=(mim,pqvae)", "--config.stages must be a tuple"),
         ("stages=(1)", "--config.stages must be a tuple"),
+        ("stages=('mim'", "--config.stages must be a tuple"),
     ],
 )
 def test_an_unusable_override_is_one_clear_line(path, override, message):

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ml_collections import ConfigDict
 
 from pqmim_jax.losses.codebook import commitment_loss
@@ -138,3 +140,18 @@ def test_components_of_a_photograph_like_spectrum_are_dealt_coarse_to_fine(group
     assert flat[0] == 0
     sizes = [len(group) for group in dealt]
     assert sizes == sorted(sizes), "the less each varies, the more of them fill a sub-quantizer"
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.floats(-20, 20), min_size=12, max_size=60),
+    st.integers(1, 12),
+    st.floats(1, 10),
+    st.integers(1, 20),
+)
+def test_any_spectrum_fills_every_group_in_order(log_variances, groups, bits, max_size):
+    dealt = deal_components(np.exp(sorted(log_variances)[::-1]), groups, bits, max_size)
+    assert len(dealt) == groups
+    assert all(1 <= len(group) <= max_size for group in dealt)
+    flat = [component for group in dealt for component in group]
+    assert flat == list(range(len(flat)))

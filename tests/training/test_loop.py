@@ -167,3 +167,11 @@ def test_meshes_and_batches_that_do_not_fit_are_refused():
         build_mesh(ConfigDict({"data": 4096}))
     with pytest.raises(ValueError, match="not a multiple of 3 devices"):
         local_batch_size(16, type("Mesh", (), {"size": 3}))
+
+
+def test_a_state_that_diverged_between_reports_replaces_no_good_checkpoint(tmp_path):
+    toy = Toy(tmp_path)
+    toy.run(44)
+    with pytest.raises(TrainingError):
+        toy.run(60, log_every=20, checkpoint_every_s=0.0)
+    assert toy.stored() == triangle(44)

@@ -85,3 +85,11 @@ def test_weight_decay_shrinks_kernels_but_no_vectors():
 def test_a_frozen_parameter_does_not_decay():
     updates = first_update(weight_decay=0.1, lr_scales=(("encoder", 0.0),))
     assert not updates["encoder/block_0/kernel"].any()
+
+
+def test_stacked_biases_do_not_decay_but_stacked_kernels_do():
+    params = {"head": {"output_bias": np.ones((2, 3)), "output": np.ones((2, 2, 3))}}
+    tx = build_optimizer(options(warmup_steps=0, weight_decay=0.1))
+    updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
+    assert not updates["head"]["output_bias"].any()
+    assert (updates["head"]["output"] < 0).all()
