@@ -14,6 +14,7 @@ from pqmim_jax.training import default_config
 def get_config():
     config = default_config.get_config()
     config.stages = ("mim",)
+    config.checkpoints.every = 200
     config.data.crops_per_image = 1
     config.data.num_threads = 1
     config.mim_training.update(

@@ -12,6 +12,7 @@ from pqmim_jax.training import default_config
 def get_config():
     config = default_config.get_config()
     config.stages = ("pqvae",)
+    config.checkpoints.every = 200
     config.data.crops_per_image = 1  # the cache holds the whole set
     config.data.num_threads = 1  # two cores: one crop thread keeps up
     config.pqvae_training.update(
@@ -21,5 +22,10 @@ def get_config():
         warmup_steps=100,
         codebook_decay=0.995,
         lr_scales=(("linear_", 0.1), ("quantizer", 0.0)),
+    )
+    # The slope of squared error against bits between neighbouring qualities, on validation images.
+    config.codec.rate_weights = (
+        *(9000.0, 6000.0, 4000.0, 3000.0, 2400.0, 2000.0),
+        *(1700.0, 1450.0, 1250.0, 1100.0, 1000.0, 900.0),
     )
     return config

@@ -21,5 +21,5 @@ def get_config():
     config.pqvae_training.update(steps=100, batch_size=8, crop=128, initialise_images=32)
     config.mim_training.update(steps=150, batch_size=8, crop=160, initialise_images=32)
     config.log_every = 25
-    config.checkpoint_every_s = 20.0
+    config.checkpoints.every = 25
     return config

@@ -1,9 +1,9 @@
 """`pqmim train`: runs a config file."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from pqmim_jax.cli import options
 from pqmim_jax.cli.errors import CommandError
@@ -33,7 +33,9 @@ def add_parser(subparsers) -> None:
         epilog=_EPILOG,
         takes_extra=True,
     )
-    parser.usage = "pqmim train [-h] --config FILE --workdir DIR [--config.KEY=VALUE ...]"
+    parser.usage = (
+        "pqmim train [-h] --config FILE --workdir DIR [--distributed HOW] [--config.KEY=VALUE ...]"
+    )
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="Python file with a get_config()"
     )
@@ -41,7 +43,15 @@ def add_parser(subparsers) -> None:
         "--workdir",
         required=True,
         metavar="DIR",
-        help="folder for checkpoints, metrics and the trained model; made if there is none",
+        help="folder (or gs:// URL) for checkpoints, metrics and the trained model; made if there "
+        "is none",
+    )
+    parser.add_argument(
+        "--distributed",
+        default="none",
+        metavar="HOW",
+        help="none (default); auto: join the other processes of a TPU pod, SLURM or Open MPI job; "
+        "or ADDRESS:PORT,PROCESS_ID,PROCESS_COUNT with the address of process 0",
     )
 
 
@@ -53,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(str(error))
     config = _load_config(args.config, overrides)
     try:
-        from pqmim_jax.training import loop
+        from pqmim_jax.training import interruption, multihost
         from pqmim_jax.training.run import train
     except ImportError as error:
         if (error.name or "").split(".")[0] not in _TRAINING_PACKAGES:
@@ -62,11 +72,15 @@ def run(args: argparse.Namespace) -> int:
             f'training needs the package {error.name!r}: pip install "pqmim-jax[train]"'
         ) from error
     try:
-        train(config, Path(args.workdir))
-    except loop.Interrupted as interruption:
-        print(f"pqmim: {interruption}; run the same command to go on", file=sys.stderr)
+        multihost.join(args.distributed)
+        train(config, args.workdir)
+    except interruption.Interrupted as interrupted:
+        print(f"pqmim: {interrupted}; run the same command to go on", file=sys.stderr)
         return INTERRUPTED
-    except (ValueError, loop.TrainingError) as error:
+    except interruption.PeerLost as error:
+        print(f"pqmim: {error}", file=sys.stderr, flush=True)
+        os._exit(1)  # an orderly exit would wait for the lost process
+    except (ValueError, interruption.TrainingError) as error:
         raise CommandError(str(error)) from error
     return 0
 

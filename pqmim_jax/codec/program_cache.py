@@ -8,6 +8,7 @@ what it computes, and below it JAX's own compilation cache. Both live in `$PQMIM
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import jax
 import jax.export
+from jax._src.xla_bridge import backends_are_initialized  # no public name tells
 
 _SOURCES = ("models", "codec", "coding")  # what a traced program is made from
 # One thread a program: sums are then always made in the same order.
@@ -26,8 +28,12 @@ def start_backend() -> None:
 
     The compile option alone leaves last bits that depend on the number of cores: XLA splits some
     work by the size of its thread pool, which it takes from NPROC once, when it starts. Parallel
-    windows do not need that pool. Where the caller has already used JAX, its pool stays.
+    windows do not need that pool. Where the caller has already used JAX, its pool stays, and a
+    warning says what that may cost.
     """
+    if backends_are_initialized():
+        _warn_of_foreign_pool()
+        return
     before = os.environ.get("NPROC")
     os.environ["NPROC"] = "1"
     try:
@@ -37,6 +43,20 @@ def start_backend() -> None:
             del os.environ["NPROC"]
         else:
             os.environ["NPROC"] = before
+    start_backend.done = True
+
+
+def _warn_of_foreign_pool() -> None:
+    """Unless the pool is ours, or of one thread, or the program runs elsewhere anyway."""
+    own = getattr(start_backend, "done", False)
+    if own or os.environ.get("NPROC") == "1" or os.cpu_count() == 1:
+        return
+    if jax.default_backend() == "cpu":
+        warnings.warn(
+            "JAX was in use before the codec: on CPU its files may then not decode in another "
+            "process. Call Codec.load() first, or set NPROC=1 before JAX starts",
+            stacklevel=6,
+        )
 
 
 def cache_folder() -> Path:

@@ -11,13 +11,14 @@ from pqmim_jax.data.augment import (
     random_resized_crop,
     rescaled_crop,
 )
-from pqmim_jax.data.decode import DataError, decode_image
+from pqmim_jax.data.decode import DataError, EncodedPicture, decode_image
 from pqmim_jax.data.pipeline import eval_batches, train_iterator
 from pqmim_jax.data.sources import FolderSource, ImageSource, TfdsSource, open_source
 
 __all__ = [
     "AUGMENTATIONS",
     "DataError",
+    "EncodedPicture",
     "FolderSource",
     "ImageSource",
     "TfdsSource",

@@ -1,7 +1,8 @@
 """Crops and flips: pure functions of (picture, random generator, parameters).
 
-All take a uint8 picture (H, W, 3) of any size >= 1 and return uint8 (size, size, 3). Resampling is
-Pillow's bicubic filter, antialiased when it shrinks (our choice).
+All take a picture of any size >= 1, a uint8 array (H, W, 3) or one not yet decoded, and return
+uint8 (size, size, 3). Resampling is Pillow's bicubic filter, antialiased when it shrinks (our
+choice).
 """
 
 import functools
@@ -9,9 +10,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
-Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+from pqmim_jax.data.decode import EncodedPicture, Window, resize_window
+
+Picture = np.ndarray | EncodedPicture
+Augmentation = Callable[[Picture, np.random.Generator], np.ndarray]
 
 AUGMENTATIONS = ("rescaled_crop", "random_resized_crop", "center_crop")
 
@@ -19,7 +22,7 @@ _ATTEMPTS = 10
 
 
 def rescaled_crop(
-    image: np.ndarray, rng: np.random.Generator, size: int, min_scale: float, max_scale: float
+    image: Picture, rng: np.random.Generator, size: int, min_scale: float, max_scale: float
 ) -> np.ndarray:
     """A square crop shrunk by a random factor, its aspect ratio kept (ours).
 
@@ -30,7 +33,7 @@ def rescaled_crop(
     restores the chroma resolution and hides the artefacts of lossy sources.
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, 3), or not yet decoded.
         rng: where the scale and the position come from.
         size: side of the crop in pixels.
         min_scale: > 0.
@@ -48,11 +51,11 @@ def rescaled_crop(
     window = min(round(size / scale), height, width)
     top = int(rng.integers(height - window + 1))
     left = int(rng.integers(width - window + 1))
-    return _resize(image[top : top + window, left : left + window], size)
+    return resize_window(image, Window(top, left, window, window), size, size)
 
 
 def random_resized_crop(
-    image: np.ndarray,
+    image: Picture,
     rng: np.random.Generator,
     size: int,
     area: tuple[float, float] = (0.08, 1.0),
@@ -65,7 +68,7 @@ def random_resized_crop(
     ratio (Szegedy et al. 2015, section 6; details as in torchvision's RandomResizedCrop).
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, 3), or not yet decoded.
         rng: where the window comes from.
         size: side of the crop in pixels.
         area: least and greatest share of the picture's area, 0 < area <= 1.
@@ -81,18 +84,18 @@ def random_resized_crop(
         w, h = round(math.sqrt(pixels * aspect)), round(math.sqrt(pixels / aspect))
         if 0 < w <= width and 0 < h <= height:
             top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
-            return _resize(image[top : top + h, left : left + w], size)
+            return resize_window(image, Window(top, left, h, w), size, size)
     w = max(1, min(width, round(height * ratio[1])))
     h = max(1, min(height, round(width / ratio[0])))
     top, left = (height - h) // 2, (width - w) // 2
-    return _resize(image[top : top + h, left : left + w], size)
+    return resize_window(image, Window(top, left, h, w), size, size)
 
 
-def center_crop(image: np.ndarray, size: int) -> np.ndarray:
+def center_crop(image: Picture, size: int) -> np.ndarray:
     """The middle of the picture at its own scale, mirrored outwards where it is too small.
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, 3), or not yet decoded.
         size: side of the crop in pixels.
 
     Returns:
@@ -100,7 +103,8 @@ def center_crop(image: np.ndarray, size: int) -> np.ndarray:
     """
     height, width = image.shape[:2]
     top, left = max(0, height - size) // 2, max(0, width - size) // 2
-    crop = image[top : top + size, left : left + size]
+    window = Window(top, left, min(height, size), min(width, size))
+    crop = resize_window(image, window, window.height, window.width)
     rows, columns = size - crop.shape[0], size - crop.shape[1]
     if rows or columns:
         before_after = [(rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)]
@@ -142,7 +146,7 @@ def make_augmentation(
     else:
         raise ValueError(f"unknown augmentation {name!r}; choices: {', '.join(AUGMENTATIONS)}")
 
-    def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def augment(image: Picture, rng: np.random.Generator) -> np.ndarray:
         cropped = crop(image, rng)
         return random_flip(cropped, rng) if flip else cropped
 
@@ -154,10 +158,3 @@ def _check_scales(min_scale: float, max_scale: float) -> None:
         raise ValueError(
             f"scales must be 0 < min_scale <= max_scale <= 1, got {min_scale} and {max_scale}"
         )
-
-
-def _resize(window: np.ndarray, size: int) -> np.ndarray:
-    if window.shape[:2] == (size, size):
-        return window
-    image = Image.fromarray(np.ascontiguousarray(window))
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))

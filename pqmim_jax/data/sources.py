@@ -1,4 +1,4 @@
-"""Random-access sources of decoded pictures: image folders and TFDS data sets."""
+"""Random-access sources of pictures: image folders and TFDS data sets."""
 
 import abc
 import operator
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pqmim_jax.data.decode import DataError, decode_image
+from pqmim_jax.data.decode import DataError, EncodedPicture, decode_image
 
 IMAGE_SUFFIXES = frozenset(
     [".png", ".jpg", ".jpeg", ".webp", ".ppm", ".tif", ".tiff", ".bmp", ".avif"]
@@ -40,8 +40,13 @@ class ImageSource(abc.ABC):
         """Number of pictures."""
 
     @abc.abstractmethod
-    def _read(self, index: int) -> np.ndarray:
-        """Reads and decodes picture `index`, 0 <= index < len(self)."""
+    def _encoded(self, index: int) -> tuple[str | bytes, str]:
+        """Path or bytes of picture `index`, 0 <= index < len(self), and its name for errors."""
+
+    @property
+    def encoded(self) -> "EncodedPictures":
+        """The same pictures, not yet decoded; no cache."""
+        return EncodedPictures(self)
 
     @property
     def cached_bytes(self) -> int:
@@ -56,22 +61,42 @@ class ImageSource(abc.ABC):
             IndexError: `index` is out of range.
             DataError: the picture cannot be decoded.
         """
-        index = operator.index(index)
-        if not 0 <= index < len(self):
-            raise IndexError(f"picture {index} of a source of {len(self)}")
+        index = self._checked(index)
         image = self._cached.get(index)
         if image is None:
             # Decoding happens outside the lock: two threads may decode one picture at once,
             # which costs time now and then but never blocks the others.
-            image = self._read(index)
+            image = decode_image(*self._encoded(index))
             self._keep(index, image)
         return image
+
+    def _checked(self, index: int) -> int:
+        index = operator.index(index)
+        if not 0 <= index < len(self):
+            raise IndexError(f"picture {index} of a source of {len(self)}")
+        return index
 
     def _keep(self, index: int, image: np.ndarray) -> None:
         with self._lock:
             if index not in self._cached and image.nbytes <= self._free_bytes:
                 self._cached[index] = image
                 self._free_bytes -= image.nbytes
+
+
+class EncodedPictures:
+    """The pictures of a source as a sequence of `EncodedPicture`."""
+
+    def __init__(self, source: ImageSource):
+        """Reads nothing yet."""
+        self._source = source
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> EncodedPicture:
+        """Picture `index` (0-based). Errors as of `ImageSource`."""
+        return EncodedPicture(*self._source._encoded(self._source._checked(index)))
 
 
 class FolderSource(ImageSource):
@@ -95,8 +120,8 @@ class FolderSource(ImageSource):
         """Number of pictures."""
         return len(self.paths)
 
-    def _read(self, index: int) -> np.ndarray:
-        return decode_image(self.paths[index])
+    def _encoded(self, index: int) -> tuple[str, str]:
+        return self.paths[index], self.paths[index]
 
 
 class TfdsSource(ImageSource):
@@ -120,8 +145,8 @@ class TfdsSource(ImageSource):
         """Number of pictures."""
         return len(self._records)
 
-    def _read(self, index: int) -> np.ndarray:
-        return decode_image(self._records[index]["image"], f"{self.name} record {index}")
+    def _encoded(self, index: int) -> tuple[bytes, str]:
+        return self._records[index]["image"], f"{self.name} record {index}"
 
 
 def open_source(spec: str, *, cache_mb: int = 0) -> ImageSource:

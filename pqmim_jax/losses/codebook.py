@@ -18,18 +18,18 @@ def commitment_loss(sub_vectors: jax.Array, codewords: jax.Array, pixels: int) -
       pixels: samples per token, 3 * f * f.
 
     Returns:
-      scalar, in squared 8-bit units.
+      (B,), in squared 8-bit units.
     """
     return _scaled_error(sub_vectors, jax.lax.stop_gradient(codewords), pixels)
 
 
 def codebook_loss(sub_vectors: jax.Array, codewords: jax.Array, pixels: int) -> jax.Array:
-    """Pulls codewords to the encoder outputs; gradient reaches the codebooks only."""
+    """Pulls codewords to the encoder outputs, (B,); gradient reaches the codebooks only."""
     return _scaled_error(jax.lax.stop_gradient(sub_vectors), codewords, pixels)
 
 
 def _scaled_error(a: jax.Array, b: jax.Array, pixels: int) -> jax.Array:
-    return PEAK**2 * jnp.mean(jnp.sum((a - b) ** 2, axis=(-2, -1))) / pixels
+    return PEAK**2 * jnp.mean(jnp.sum((a - b) ** 2, axis=(-2, -1)), axis=(1, 2)) / pixels
 
 
 def perplexity(counts: jax.Array) -> jax.Array:

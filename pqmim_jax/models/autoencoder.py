@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pqmim_jax.models.checks import activation_dtype, check_heads
 from pqmim_jax.models.conv import ConvDecoder, ConvEncoder
 from pqmim_jax.models.layers.patches import depth_to_space, overlap_add, overlapping_patches
 from pqmim_jax.models.quantizer import ProductQuantizer, keep_leading
@@ -44,6 +45,7 @@ class Autoencoder(nn.Module):
     normalize_codes: bool = False
     linear_path: bool = True
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False  # recompute the blocks in the backward pass: less memory, more time
 
     def setup(self):
         """Names below are the parameter paths that optimiser rules and exports refer to."""
@@ -64,8 +66,8 @@ class Autoencoder(nn.Module):
         )
 
     def _backbone(self):
-        encoder = (self.encoder_width, self.encoder_depth, self.heads, self.dtype)
-        decoder = (self.decoder_width, self.decoder_depth, self.heads, self.dtype)
+        encoder = (self.encoder_width, self.encoder_depth, self.heads, self.dtype, self.remat)
+        decoder = (self.decoder_width, self.decoder_depth, self.heads, self.dtype, self.remat)
         if self.backbone == "xcit":
             return XcitEncoder(self.f, *encoder), XcitDecoder(*decoder)
         return ConvEncoder(self.f, *encoder), ConvDecoder(self.f, *decoder)
@@ -77,9 +79,13 @@ class Autoencoder(nn.Module):
             z = z + self.analysis(overlapping_patches(image, self.f))
         return z
 
-    def indices(self, image: jax.Array) -> jax.Array:
-        """(B, H, W, 3) -> (B, h, w, M) int32, each in [0, K)."""
-        return self.quantizer.indices(self.encode(image))
+    def indices(self, image: jax.Array, penalty: jax.Array | float = 0.0) -> jax.Array:
+        """(B, H, W, 3) -> (B, h, w, M) int32 in [0, K); `penalty` as in `nearest_codewords`."""
+        return self.quantizer.indices(self.encode(image), penalty)
+
+    def distances(self, image: jax.Array) -> jax.Array:
+        """(B, H, W, 3) -> (B, h, w, M, K) float32, squared distances less those to zero."""
+        return self.quantizer.distances(self.encode(image))
 
     def sub_vectors(self, image: jax.Array) -> jax.Array:
         """(B, H, W, 3) -> (B, h, w, M, d) float32, as the quantizer compares them."""
@@ -110,18 +116,25 @@ class Autoencoder(nn.Module):
         """(B, h, w, M) int32 and (B,) quality -> (B, h*f, w*f, 3); see `decode`."""
         return self.decode(self.quantizer.codewords(indices), quality)
 
-    def __call__(self, image: jax.Array, quality: jax.Array) -> AutoencoderOutput:
-        """Forward pass with straight-through gradients; shapes as in `encode` and `decode`."""
-        sub_vectors, codewords, indices = self.quantizer(self.encode(image))
+    def __call__(
+        self, image: jax.Array, quality: jax.Array, penalty: jax.Array | float = 0.0
+    ) -> AutoencoderOutput:
+        """Forward pass with straight-through gradients; shapes as in `encode` and `decode`.
+
+        `penalty`, broadcasting to (B, h, w, M, K), is a price on codewords: `nearest_codewords`.
+        """
+        sub_vectors, codewords, indices = self.quantizer(self.encode(image), penalty)
         through = sub_vectors + jax.lax.stop_gradient(codewords - sub_vectors)
         return AutoencoderOutput(self.decode(through, quality), sub_vectors, codewords, indices)
 
 
-def build_autoencoder(config) -> Autoencoder:
+def build_autoencoder(config, remat: bool = False) -> Autoencoder:
     """Autoencoder from a section of `training.default_config`; ValueError on a bad choice."""
     if config.backbone not in BACKBONES:
         raise ValueError(f"unknown backbone {config.backbone!r}; choices: {', '.join(BACKBONES)}")
     if config.f not in (8, 16):
         raise ValueError(f"downsampling f must be 8 or 16, got {config.f}")
+    for side in ("encoder", "decoder"):
+        check_heads(f"autoencoder.{side}_width", config[f"{side}_width"], config.heads)
     fields = {k: v for k, v in dict(config).items() if k in Autoencoder.__dataclass_fields__}
-    return Autoencoder(**{**fields, "dtype": jnp.dtype(config.dtype)})
+    return Autoencoder(**{**fields, "dtype": activation_dtype(config.dtype), "remat": remat})

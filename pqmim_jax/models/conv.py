@@ -63,17 +63,19 @@ class ConvEncoder(nn.Module):
     blocks: int
     heads: int
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, image: jax.Array) -> jax.Array:
         """(B, H, W, 3) in [-0.5, 0.5] -> (B, H/f, W/f, width of the coarsest level)."""
+        block = nn.remat(ResidualBlock) if self.remat else ResidualBlock
         widths = level_widths(self.f, self.base_width)
         x = nn.Conv(widths[0], (3, 3), dtype=self.dtype, name="stem")(image.astype(self.dtype))
         for level, width in enumerate(widths):
             if level > 0:
                 x = nn.Dense(width, dtype=self.dtype, name=f"down_{level}")(space_to_depth(x, 2))
             for i in range(self.blocks):
-                x = ResidualBlock(width, self.dtype, name=f"level_{level}_block_{i}")(x)
+                x = block(width, self.dtype, name=f"level_{level}_block_{i}")(x)
         x = _Coarsest(self.heads, self.dtype, name="coarsest")(x)
         return nn.LayerNorm(dtype=self.dtype, name="norm")(x)
 
@@ -86,10 +88,12 @@ class ConvDecoder(nn.Module):
     blocks: int
     heads: int
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, latents: jax.Array) -> jax.Array:
         """(B, h, w, M*d) -> (B, h*f, w*f, base_width)."""
+        block = nn.remat(ResidualBlock) if self.remat else ResidualBlock
         widths = level_widths(self.f, self.base_width)[::-1]
         x = nn.Dense(widths[0], dtype=self.dtype, name="stem")(latents.astype(self.dtype))
         x = _Coarsest(self.heads, self.dtype, name="coarsest")(x)
@@ -98,5 +102,5 @@ class ConvDecoder(nn.Module):
                 x = nn.Dense(4 * width, dtype=self.dtype, name=f"up_{level}")(x)
                 x = depth_to_space(x, 2)
             for i in range(self.blocks):
-                x = ResidualBlock(width, self.dtype, name=f"level_{level}_block_{i}")(x)
+                x = block(width, self.dtype, name=f"level_{level}_block_{i}")(x)
         return nn.swish(nn.LayerNorm(dtype=self.dtype, name="norm")(x))

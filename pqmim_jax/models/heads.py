@@ -45,7 +45,7 @@ class _Head(nn.Module):
             causal = jax.vmap(_before)(w["token"], jnp.arange(self.num_codebooks))
             hidden = hidden + jnp.einsum("...e,meh->...mh", embedded.astype(self.dtype), causal)
         logits = jnp.einsum("...mh,mhk->...mk", nn.gelu(hidden), w["output"])
-        return logits.astype(jnp.float32) + w["output_bias"].astype(jnp.float32)
+        return logits.astype(jnp.float32) + w["output_bias"]
 
     def one(self, context: jax.Array, embedded: jax.Array, m: jax.Array) -> jax.Array:
         """Like `all` for one m; (..., M*e) must hold mask embeddings from m on -> (..., K)."""
@@ -54,10 +54,12 @@ class _Head(nn.Module):
         if self.sees_token:
             hidden = hidden + embedded.astype(self.dtype) @ _before(w["token"][m], m)
         logits = nn.gelu(hidden) @ w["output"][m]
-        return logits.astype(jnp.float32) + w["output_bias"][m].astype(jnp.float32)
+        return logits.astype(jnp.float32) + w["output_bias"][m]
 
     def _cast(self, weights: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        return {name: value.astype(self.dtype) for name, value in weights.items()}
+        # Log frequencies need more than the 8 bits of a bfloat16: the output bias stays float32.
+        kept = {"output_bias": weights["output_bias"]}
+        return {name: value.astype(self.dtype) for name, value in weights.items()} | kept
 
 
 def _before(token: jax.Array, m: jax.Array) -> jax.Array:

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pqmim_jax.models.checks import activation_dtype, check_heads
 from pqmim_jax.models.heads import HEADS
 from pqmim_jax.models.layers.mixing import DepthwiseFilter, Mlp, WindowAttention
 
@@ -61,6 +62,7 @@ class MaskedImageModel(nn.Module):
     head: str
     head_width: int
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False  # recompute the blocks in the backward pass: less memory, more time
 
     def setup(self):
         """Trunk and head; the embedding tables are shared between both."""
@@ -68,8 +70,9 @@ class MaskedImageModel(nn.Module):
             self.num_codebooks, self.num_codewords, self.embedding_dim, name="embedding"
         )
         self.stem = nn.Dense(self.width, dtype=self.dtype, name="stem")
+        block = nn.remat(MimBlock) if self.remat else MimBlock
         self.blocks = [
-            MimBlock(self.heads, self.mlp_ratio, self.dtype, name=f"block_{i}")
+            block(self.heads, self.mlp_ratio, self.dtype, name=f"block_{i}")
             for i in range(self.depth)
         ]
         self.norm = nn.LayerNorm(dtype=self.dtype, name="norm")
@@ -112,16 +115,18 @@ class MaskedImageModel(nn.Module):
         return self.output.all(self.context(visible), self.embedding(indices))
 
 
-def build_mim(config, autoencoder) -> MaskedImageModel:
+def build_mim(config, autoencoder, remat: bool = False) -> MaskedImageModel:
     """MIM from a config section and the section of the autoencoder that it codes for."""
     if config.head not in HEADS:
         raise ValueError(f"unknown MIM head {config.head!r}; choices: {', '.join(HEADS)}")
+    check_heads("mim.width", config.width, config.heads)
     fields = {k: v for k, v in dict(config).items() if k in MaskedImageModel.__dataclass_fields__}
     return MaskedImageModel(
         **{
             **fields,
             "num_codebooks": autoencoder.num_codebooks,
             "num_codewords": autoencoder.num_codewords,
-            "dtype": jnp.dtype(config.dtype),
+            "dtype": activation_dtype(config.dtype),
+            "remat": remat,
         }
     )

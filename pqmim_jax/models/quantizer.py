@@ -5,7 +5,12 @@ import jax
 import jax.numpy as jnp
 
 
-def nearest_codewords(z: jax.Array, codebooks: jax.Array, normalize: bool = False) -> jax.Array:
+def nearest_codewords(
+    z: jax.Array,
+    codebooks: jax.Array,
+    normalize: bool = False,
+    penalty: jax.Array | float = 0.0,
+) -> jax.Array:
     """Index of the nearest codeword of every sub-vector, as one batched matmul.
 
     argmin_k ||z - c_k||^2 = argmin_k ||c_k||^2 - 2 <z, c_k>: the (N, M, K, d) differences are
@@ -15,15 +20,22 @@ def nearest_codewords(z: jax.Array, codebooks: jax.Array, normalize: bool = Fals
       z: (..., M, d) float.
       codebooks: (M, K, d) float.
       normalize: compare directions instead (both sides l2-normalised).
+      penalty: added to the squared distances, broadcasts to (..., M, K); a codeword's price in
+        entropy-constrained quantization (Chou et al. 1989).
 
     Returns:
       (..., M) int32 in [0, K).
     """
     if normalize:
         z, codebooks = unit_norm(z), unit_norm(codebooks)
-    inner = jnp.einsum("...md,mkd->...mk", z, codebooks)
-    distances = jnp.sum(codebooks * codebooks, axis=-1) - 2 * inner
+    distances = relative_distances(z, codebooks) + penalty
     return jnp.argmin(distances, axis=-1).astype(jnp.int32)
+
+
+def relative_distances(z: jax.Array, codebooks: jax.Array) -> jax.Array:
+    """||z_m - c_{m,k}||^2 - ||z_m||^2; (..., M, d) and (M, K, d) -> (..., M, K)."""
+    inner = jnp.einsum("...md,mkd->...mk", z, codebooks)
+    return jnp.sum(codebooks * codebooks, axis=-1) - 2 * inner
 
 
 def look_up(indices: jax.Array, codebooks: jax.Array) -> jax.Array:
@@ -69,26 +81,33 @@ class ProductQuantizer(nn.Module):
         sub_vectors = self._split(z)
         return unit_norm(sub_vectors) if self.normalize else sub_vectors
 
-    def indices(self, z: jax.Array) -> jax.Array:
-        """(..., M*d) latents -> (..., M) int32."""
-        return nearest_codewords(self._split(z), self._codebooks(), self.normalize)
+    def indices(self, z: jax.Array, penalty: jax.Array | float = 0.0) -> jax.Array:
+        """(..., M*d) latents -> (..., M) int32; `penalty` as in `nearest_codewords`."""
+        return nearest_codewords(self._split(z), self._codebooks(), self.normalize, penalty)
+
+    def distances(self, z: jax.Array) -> jax.Array:
+        """(..., M*d) latents -> (..., M, K) float32; see `relative_distances`."""
+        return relative_distances(self.sub_vectors(z), self._codebooks())
 
     def codewords(self, indices: jax.Array) -> jax.Array:
         """(..., M) int32 -> (..., M, d) float32."""
         return look_up(indices, self._codebooks())
 
-    def __call__(self, z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def __call__(
+        self, z: jax.Array, penalty: jax.Array | float = 0.0
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Quantizes latents.
 
         Args:
           z: (..., M*d).
+          penalty: broadcasts to (..., M, K), as in `nearest_codewords`.
 
         Returns:
           sub-vectors (..., M, d) as compared with the codewords (l2-normalised if configured),
           their codewords (..., M, d), and indices (..., M) int32.
         """
         sub_vectors = self.sub_vectors(z)
-        indices = nearest_codewords(sub_vectors, self._codebooks(), self.normalize)
+        indices = nearest_codewords(sub_vectors, self._codebooks(), self.normalize, penalty)
         return sub_vectors, self.codewords(indices), indices
 
     def _codebooks(self) -> jax.Array:

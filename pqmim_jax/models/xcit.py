@@ -52,14 +52,16 @@ class XcitEncoder(nn.Module):
     depth: int
     heads: int
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, image: jax.Array) -> jax.Array:
         """(B, H, W, 3) in [-0.5, 0.5] -> (B, H/f, W/f, width)."""
         x = space_to_depth(image, self.f).astype(self.dtype)
         x = nn.Dense(self.width, dtype=self.dtype, name="stem")(x)
+        block = nn.remat(XcitBlock) if self.remat else XcitBlock
         for i in range(self.depth):
-            x = XcitBlock(self.heads, self.dtype, name=f"block_{i}")(x)
+            x = block(self.heads, self.dtype, name=f"block_{i}")(x)
         return nn.LayerNorm(dtype=self.dtype, name="norm")(x)
 
 
@@ -70,11 +72,13 @@ class XcitDecoder(nn.Module):
     depth: int
     heads: int
     dtype: jnp.dtype = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, latents: jax.Array) -> jax.Array:
         """(B, h, w, M*d) -> (B, h, w, width)."""
         x = nn.Dense(self.width, dtype=self.dtype, name="stem")(latents.astype(self.dtype))
+        block = nn.remat(XcitBlock) if self.remat else XcitBlock
         for i in range(self.depth):
-            x = XcitBlock(self.heads, self.dtype, name=f"block_{i}")(x)
+            x = block(self.heads, self.dtype, name=f"block_{i}")(x)
         return nn.LayerNorm(dtype=self.dtype, name="norm")(x)

@@ -1,15 +1,13 @@
-"""A run's data: its training batches, and the first images for data-dependent initialisation."""
-
-from pathlib import Path
+"""A run's data: training and validation batches, and the first images to initialise from."""
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from pqmim_jax.data import train_iterator
+from pqmim_jax.data import eval_batches, train_iterator
 from pqmim_jax.training.config import ConfigError, to_json
-from pqmim_jax.training.sharding import local_batch_size
+from pqmim_jax.training.sharding import local_rows
 
 STAGES = ("pqvae", "mim")
 
@@ -19,23 +17,32 @@ def stage_batches(config, stage: str, mesh: Mesh):
     options = config[f"{stage}_training"]
     return train_iterator(
         _data_config(config, options.crop),
-        batch_size=local_batch_size(options.batch_size, mesh),
+        batch_size=options.batch_size,
+        rows=local_rows(options.batch_size, mesh),
         seed=config.seed + STAGES.index(stage),
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
     )
+
+
+def validation_batches(config, stage: str, mesh: Mesh):
+    """One pass over this process's share of the validation images; see `eval_batches`."""
+    data = _data_config(config, config[f"{stage}_training"].crop)
+    data.source = config.validation.source
+    size = config.validation.batch_size
+    return eval_batches(data, batch_size=size, rows=local_rows(size, mesh))
 
 
 def first_images(config, stage: str) -> np.ndarray:
     """(N, crop, crop, 3) uint8, N = `initialise_images`; equal on all processes."""
     options = config[f"{stage}_training"]
-    count = min(options.initialise_images, 16)
-    batches = train_iterator(
-        _data_config(config, options.crop), batch_size=count, seed=config.seed + 100
-    )
-    groups = [next(batches)["image"] for _ in range(-(-options.initialise_images // count))]
+    wanted = options.initialise_images
+    if wanted == 0:
+        return np.zeros((0, options.crop, options.crop, 3), np.uint8)
+    count = min(wanted, 16)
+    data = _data_config(config, options.crop)
+    batches = train_iterator(data, batch_size=count, seed=config.seed + 100)
+    groups = [next(batches)["image"] for _ in range(-(-wanted // count))]
     batches.close()
-    return np.concatenate(groups)[: options.initialise_images]
+    return np.concatenate(groups)[:wanted]
 
 
 def check_crop(options, f: int) -> None:
@@ -44,7 +51,7 @@ def check_crop(options, f: int) -> None:
         raise ConfigError(f"crop {options.crop} is not a multiple of the downsampling f = {f}")
 
 
-def write_config(config, directory: Path) -> None:
+def write_config(config, directory) -> None:
     """Writes the resolved config of a stage to `directory`/config.json."""
     directory.mkdir(parents=True, exist_ok=True)
     if jax.process_index() == 0:

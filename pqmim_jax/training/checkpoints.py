@@ -1,28 +1,57 @@
 """Checkpoints of one stage: train state and data position, through orbax."""
 
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
 
 from pqmim_jax.training.state import TrainState
 
 
 class Checkpoints:
-    """Asynchronous, atomic saves to `directory`; a half-written one is never restored."""
+    """Asynchronous, sharded, atomic saves; a half-written checkpoint is never restored.
 
-    def __init__(self, directory: Path, kept: int):
-        """Opens (and creates) the directory; `kept` newest checkpoints stay."""
-        options = ocp.CheckpointManagerOptions(max_to_keep=kept, cleanup_tmp_directories=True)
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+    Works on any number of processes: each writes the shards that it holds.
+    """
+
+    def __init__(self, directory, options, score: str):
+        """Opens (and creates) the directory.
+
+        Args:
+          options: section `checkpoints` of the config: the `kept` newest stay, those at multiples
+            of `keep_every` steps (0: none), and the `best` by `score`.
+          score: name of the metric, lower is better, that ranks checkpoints saved with metrics.
+        """
+        policies = checkpoint_managers.preservation_policy
+        kept = [policies.LatestN(options.kept)]
+        if options.keep_every:
+            kept.append(policies.EveryNSteps(options.keep_every))
+        if options.best:
+            kept.append(
+                policies.BestN(
+                    get_metric_fn=lambda metrics: metrics[score],
+                    reverse=True,
+                    n=options.best,
+                    keep_checkpoints_without_metrics=False,
+                )
+            )
+        self._manager = ocp.CheckpointManager(
+            _absolute(directory),
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=policies.AnyPreservationPolicy(kept),
+                cleanup_tmp_directories=True,
+            ),
+        )
 
     def latest_step(self) -> int | None:
         """Step of the newest complete checkpoint."""
         return self._manager.latest_step()
 
-    def save(self, step: int, state: TrainState, data_state: Any) -> None:
+    def save(
+        self, step: int, state: TrainState, data_state: Any, metrics: dict[str, float] | None = None
+    ) -> None:
         """Starts saving; returns once device buffers are copied. Saving a step twice is a no-op."""
         if step == self._manager.latest_step():
             return
@@ -30,7 +59,7 @@ class Checkpoints:
             state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data_state)
         )
         with jax.transfer_guard("allow"):
-            self._manager.save(step, args=args)
+            self._manager.save(step, args=args, metrics=metrics)
 
     def restore(self, like: TrainState) -> tuple[TrainState, Any]:
         """Newest checkpoint, with the shapes and shardings of `like`, and the data state."""
@@ -45,14 +74,14 @@ class Checkpoints:
         self._manager.close()
 
 
-def restore_params(directory: Path) -> dict:
+def restore_params(directory) -> dict:
     """Parameters in the newest checkpoint, as a tree of NumPy arrays.
 
     Raises:
       ValueError: `directory` holds no checkpoint.
     """
-    handlers = {"state": ocp.PyTreeCheckpointHandler()}
-    with ocp.CheckpointManager(directory.absolute(), item_handlers=handlers) as manager:
+    handlers = {"state": ocp.PyTreeCheckpointHandler(), "data": ocp.JsonCheckpointHandler()}
+    with ocp.CheckpointManager(_absolute(directory), item_handlers=handlers) as manager:
         step = manager.latest_step()
         if step is None:
             raise ValueError(f"no checkpoint in {directory}")
@@ -61,3 +90,8 @@ def restore_params(directory: Path) -> dict:
         kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), leaves)
         args = ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=kinds))
         return manager.restore(step, args=args)["state"]["params"]
+
+
+def _absolute(directory):
+    """Orbax wants absolute paths; `gs://` ones are."""
+    return directory if "://" in str(directory) else directory.absolute()

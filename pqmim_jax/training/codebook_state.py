@@ -10,6 +10,8 @@ import jax.numpy as jnp
 
 from pqmim_jax.losses.codebook import perplexity
 
+_UNUSED = 1e-4  # average use a step below which a codeword stays where it is
+
 
 @flax.struct.dataclass
 class CodebookState:
@@ -70,7 +72,8 @@ def update(
         decay * state.counts + (1 - decay) * counts, decay * state.sums + (1 - decay) * sums
     )
     if ema:
-        codebooks = state.sums / jnp.maximum(state.counts, 1e-6)[..., None]
+        means = state.sums / jnp.maximum(state.counts, _UNUSED)[..., None]
+        codebooks = jnp.where((state.counts > _UNUSED)[..., None], means, codebooks)
     uniform = vectors.shape[0] / k
     dead = state.counts < dead_below * uniform
     candidates = _random_vectors(vectors, k, key)

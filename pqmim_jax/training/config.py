@@ -25,8 +25,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> FrozenConfig
       the resolved config, frozen.
 
     Raises:
-      ConfigError: no such file, no `get_config`, unknown key (with the nearest right name), or
-        a value of the wrong type.
+      ConfigError: no such file, no `get_config`, unknown key (with the nearest right name) in the
+        file or an override, or a value of the wrong type.
     """
     config = _run_config_file(Path(path))
     config.lock()
@@ -48,7 +48,10 @@ def _run_config_file(path: Path) -> ConfigDict:
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
         raise ConfigError(f"{path} does not define get_config()")
-    return module.get_config()
+    try:
+        return module.get_config()
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{path}: {error.args[0]}") from error
 
 
 def _assign(config: ConfigDict, key: str, value: str) -> None:

@@ -16,10 +16,15 @@ def get_config() -> ConfigDict:
     config.codec = _codec()
     config.pqvae_training = _pqvae_training()
     config.mim_training = _mim_training()
-    config.mesh = ConfigDict({"data": -1})  # devices on the data axis; -1 = all there are
+    # Devices on each axis of the mesh; -1 takes those that the others leave. The batch is split
+    # over data x fsdp, parameters and optimiser state over fsdp and tensor by `sharding_rules`.
+    config.mesh = ConfigDict({"data": -1, "fsdp": 1, "tensor": 1})
+    config.sharding_rules = _sharding_rules()
+    config.checkpoints = _checkpoints()
+    config.validation = _validation()
     config.log_every = 50  # steps between lines of metrics
-    config.checkpoint_every_s = 300.0  # seconds between checkpoints; one is always saved at the end
-    config.checkpoints_kept = 2
+    config.profile_steps = 0  # steps traced into <stage>/profile, from the eleventh on
+    config.lock()  # a misspelt key in a config file is an error, as it is in an override
     return config
 
 
@@ -35,6 +40,42 @@ def _data() -> ConfigDict:
             "crops_per_image": 4,  # crops taken from an image while it is decoded
             "num_threads": 2,
             "prefetch": 4,  # batches
+        }
+    )
+
+
+def _sharding_rules() -> tuple:
+    """((regex of a path in the train state, mesh axes of its last dimensions), ...).
+
+    The first match counts; what matches none, and dimensions that do not divide, stay whole. Layers
+    that widen are split over `tensor` by columns, those that narrow by rows (Shoeybi et al. 2019).
+    """
+    return (
+        (r"local/", ()),
+        (r"(qkv|expand|context|token|linear_analysis|up_\d)(/kernel)?$", ("fsdp", "tensor")),
+        (r"(projection|contract|output|linear_synthesis|down_\d)(/kernel)?$", ("tensor", "fsdp")),
+        (r"kernel$", ("fsdp", "tensor")),
+        (r"embedding/tables$", ("fsdp",)),
+    )
+
+
+def _checkpoints() -> ConfigDict:
+    return ConfigDict(
+        {
+            "every": 500,  # steps; besides, one at the end, after validation and on SIGTERM
+            "kept": 2,  # newest ones that stay
+            "keep_every": 0,  # those at multiples of this many steps stay for good; 0 = none
+            "best": 1,  # best ones by validation that stay; 0 = none
+        }
+    )
+
+
+def _validation() -> ConfigDict:
+    return ConfigDict(
+        {
+            "source": "",  # like data.source: every image's centre crop, once; "" = no validation
+            "every": 0,  # steps; 0 = only at the end
+            "batch_size": 16,  # global
         }
     )
 
@@ -93,6 +134,8 @@ def _optimisation(**overrides) -> dict:
     return {
         "steps": 1000,
         "batch_size": 16,  # global
+        "accumulate_steps": 1,  # parts that a batch is split into, one in memory at a time
+        "remat": False,  # recompute blocks in the backward pass: less memory, more time
         "learning_rate": 1e-3,  # peak
         "warmup_steps": 50,
         "final_lr_fraction": 0.01,
@@ -110,6 +153,10 @@ def _pqvae_training() -> ConfigDict:
             # 1e-3 on the closed-form path destroyed it; 3e-5 held.
             lr_scales=(("linear_", 0.05), ("quantizer", 0.0)),
             crop=256,  # pixels
+            start_from="",  # model folder or workdir: its autoencoder, where shapes agree
+            # Times codec.rate_weights: codewords are chosen by distance + lambda x bits under
+            # their running frequencies; 0 = the nearest ones (the paper).
+            rate_scale=0.0,
             distortion="mse",  # | ms_ssim
             distortion_weight=1.0,
             commitment_weight=1.0,
@@ -131,6 +178,9 @@ def _mim_training() -> ConfigDict:
             autoencoder="",  # workdir or model folder to take the autoencoder from
             start_from="",  # model folder or workdir: its MIM's weights, where shapes agree
             initialise_images=64,  # crops for the codewords' frequencies
+            # Times codec.rate_weights, as in pqvae_training: which indices the MIM learns from.
+            rate_scale=0.0,
+            nearest_share=0.2,  # share of examples that keep the nearest codewords all the same
             schedule="qlds(stages=8,alpha=2.2)",  # its stages serve as masks
             schedule_share=0.7,  # share of examples masked so
             known_power=2.2,  # others: known share of tokens = u ** known_power, u uniform

@@ -1,171 +1,173 @@
 """The training loop, the same for every stage: batches in, metrics and checkpoints out."""
 
-import signal
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from pqmim_jax.training.batches import write_config
 from pqmim_jax.training.checkpoints import Checkpoints
+from pqmim_jax.training.interruption import (
+    Interrupted,
+    StopOnSignal,
+    TrainingError,
+    as_peer_lost,
+)
 from pqmim_jax.training.metric_log import MetricLog
-from pqmim_jax.training.sharding import over_batch, place_batch, replicated
+from pqmim_jax.training.multihost import stop_agreed
+from pqmim_jax.training.partition import place
+from pqmim_jax.training.profile import Profile
+from pqmim_jax.training.sharding import local_rows, place_batch
+from pqmim_jax.training.stage import Layout, Stage, layout_of, lower_step
 from pqmim_jax.training.state import TrainState
-
-
-class TrainingError(RuntimeError):
-    """A run cannot go on."""
-
-
-class Interrupted(RuntimeError):
-    """A signal ended the run; it goes on from its checkpoint when started again."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What the loop needs to know of a stage."""
-
-    name: str
-    steps: int
-    batch_size: int  # global
-    step_fn: Callable  # (state, batch, key, *constants) -> (state, metrics)
-    constants: tuple  # further device arguments of step_fn, e.g. frozen parameters
-    headline: str  # metric shown in the progress line
+from pqmim_jax.training.throughput import Throughput, step_flops
+from pqmim_jax.training.validation import Validation
 
 
 def run_stage(
     stage: Stage,
-    shapes: TrainState,
-    initial: Callable[[], TrainState],
+    constants: tuple,
+    start_values: Callable[[], dict[str, Any]],
     batches: Any,
     config: Any,
     mesh: Mesh,
-    directory: Path,
+    directory: Any,
 ) -> TrainState:
     """Trains until `stage.steps`, from the newest checkpoint in `directory` if there is one.
 
-    Order on resume: state and data position from the checkpoint, then the log is cut back to
+    Order on resume: state and data position from the checkpoint, then the logs are cut back to
     that step, so a continued run writes what an uninterrupted one would.
 
     Args:
-      shapes: the state as `jax.ShapeDtypeStruct`s.
-      initial: makes the state to start from; only called when there is no checkpoint.
-      batches: checkpointable iterator of host batches (`get_state`, `set_state`).
-      config: the run's config; `seed`, `log_every`, `checkpoint*` are read here.
+      constants: host arrays for `stage.constants`, equal on all processes.
+      start_values: fields of the first state that `stage.init` cannot make, as host arrays equal
+        on all processes; only called when there is no checkpoint.
+      batches: checkpointable iterator over this process's rows (`get_state`, `set_state`,
+        `close`).
+      config: the run's config.
 
     Raises:
-      TrainingError: the loss is not finite; checkpoints saved before stay.
+      TrainingError: the loss is not finite, or another process of the run is lost; checkpoints
+        saved before stay.
       Interrupted: SIGTERM or Ctrl-C, after saving a checkpoint.
     """
-    checkpoints = Checkpoints(directory / "checkpoints", config.checkpoints_kept)
-    try:
-        state = _start(checkpoints, shapes, initial, batches, mesh)
-        first_step = int(state.step)
-        clock = _Clock(stage, first_step, config.checkpoint_every_s)
-        log = MetricLog(directory, first_step)
-        step_fn = jax.jit(stage.step_fn, donate_argnums=0, out_shardings=replicated(mesh))
-        constants = jax.device_put(
-            (jax.random.key(config.seed), *stage.constants), replicated(mesh)
-        )
-        with _StopOnSignal() as stop, jax.transfer_guard("disallow"):
-            for step in range(first_step + 1, stage.steps + 1):
-                batch = place_batch(next(batches), over_batch(mesh))
-                state, metrics = step_fn(state, batch, *constants)
-                if step % config.log_every == 0 or step == stage.steps:
-                    _report(stage, log, clock, step, metrics)
-                if clock.checkpoint_due() or stop.requested or step == stage.steps:
-                    _check_finite(stage, step, metrics)
-                    checkpoints.save(step, state, batches.get_state())
-                if stop.requested:
-                    raise Interrupted(f"{stage.name} stopped at step {step}, checkpoint saved")
-        return state
-    finally:
-        checkpoints.close()
-        batches.close()
-
-
-def _start(checkpoints: Checkpoints, shapes, initial, batches, mesh: Mesh) -> TrainState:
-    if checkpoints.latest_step() is None:
-        # A copy: the step donates its state, and `initial` may hand out arrays that others keep.
-        return jax.jit(_copy, out_shardings=replicated(mesh))(initial())
-    like = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=replicated(mesh)), shapes
+    layout = layout_of(stage, mesh, config.sharding_rules)
+    checkpoints = Checkpoints(
+        directory / "checkpoints", config.checkpoints, f"validation/{stage.score}"
     )
-    state, data_state = checkpoints.restore(like)
-    batches.set_state(data_state)
+    loop = None
+    try:
+        state = _start(checkpoints, stage, layout, start_values, batches, config.seed)
+        write_config(config, directory)
+        loop = _Loop(stage, layout, constants, config, directory, int(state.step))
+        state = loop.run(state, batches, checkpoints)
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        raise as_peer_lost(stage.name, loop.step if loop else 0, error) from error
+    except BaseException:
+        checkpoints.close()
+        raise
+    finally:
+        batches.close()
+    checkpoints.close()
     return state
 
 
-def _copy(tree):
-    return jax.tree.map(jnp.copy, tree)
+def _start(checkpoints: Checkpoints, stage: Stage, layout: Layout, start_values, batches, seed):
+    """The state to go on from: the newest checkpoint's, or a fresh one laid out from the start."""
+    if checkpoints.latest_step() is not None:
+        like = jax.tree.map(
+            lambda a, s: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=s),
+            stage.state_shapes(),
+            layout.state,
+        )
+        state, data_state = checkpoints.restore(like)
+        batches.set_state(data_state)
+        return state
+    values = start_values()
+    key = place(np.uint32(seed), layout.replicated)
+    state = jax.jit(lambda s: stage.init(jax.random.key(s)), out_shardings=layout.state)(key)
+    placed = {name: place(value, getattr(layout.state, name)) for name, value in values.items()}
+    return state.replace(**placed)
 
 
-def _report(stage: Stage, log: MetricLog, clock: "_Clock", step: int, metrics) -> None:
-    _check_finite(stage, step, metrics)
-    values = {name: np.asarray(value) for name, value in jax.device_get(metrics).items()}
-    speed, left = clock.progress(step)
-    log.write(step, {**values, "images_per_s": speed})
-    shown = float(values[stage.headline])
-    print(
-        f"{stage.name} step {step}/{stage.steps}  {stage.headline} {shown:.4g}  "
-        f"{speed:.1f} images/s  {left / 60:.1f} min left",
-        flush=True,
-    )
+class _Loop:
+    """The compiled step and everything that watches it."""
 
+    def __init__(self, stage: Stage, layout: Layout, constants, config, directory, first_step: int):
+        self._stage, self._layout, self._config = stage, layout, config
+        self.step = first_step
+        self._compiled = lower_step(stage, layout).compile()
+        self._constants = jax.tree.map(lambda a: place(a, layout.replicated), constants)
+        make_key = jax.jit(lambda: jax.random.key(config.seed), out_shardings=layout.replicated)
+        self._key = make_key()
+        self._rows = local_rows(stage.batch_size, layout.mesh)
+        self._validation = Validation(stage, config, layout, self._constants)
+        self._log = MetricLog(directory, first_step)
+        self._profile = Profile(directory / "profile", first_step, config.profile_steps)
+        flops = step_flops(self._compiled, stage.passes)
+        self._throughput = Throughput(stage.batch_size, stage.steps, first_step, flops)
 
-def _check_finite(stage: Stage, step: int, metrics) -> None:
-    # The gradient's norm too: it is what makes the *next* parameters useless.
-    for name in (stage.headline, "grad_norm"):
-        value = jax.device_get(metrics.get(name, 0.0))
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"{stage.name}: {name} is {value} at step {step}; checkpoints saved before are kept"
-            )
+    def run(self, state: TrainState, batches, checkpoints: Checkpoints) -> TrainState:
+        with StopOnSignal() as stop, jax.transfer_guard("disallow"):
+            for step in range(self.step + 1, self._stage.steps + 1):
+                self.step = step
+                state, metrics = self._advance(state, batches)
+                last = step == self._stage.steps
+                scores = self._measure(state, metrics, last)
+                stopping = stop_agreed(self.step, stop.requested)
+                if last or stopping or scores or self.step % self._config.checkpoints.every == 0:
+                    self._check_finite(metrics)
+                    checkpoints.save(self.step, state, batches.get_state(), scores)
+                if stopping and not last:
+                    raise Interrupted(
+                        f"{self._stage.name} stopped at step {self.step}, checkpoint saved"
+                    )
+        self._profile.close()
+        return state
 
+    def _advance(self, state: TrainState, batches):
+        self._profile.before(self.step)
+        batch = self._throughput.next_batch(batches)
+        batch = place_batch(batch, self._rows, self._stage.batch_size, self._layout.mesh)
+        state, metrics = self._compiled(state, batch, self._key, *self._constants)
+        self._profile.after(self.step, metrics)
+        return state, metrics
 
-class _Clock:
-    """Speed since the last report, time left, and when a checkpoint is due."""
+    def _measure(self, state: TrainState, metrics, last: bool) -> dict[str, float] | None:
+        """Writes what is due after this step; returns the validation pass's scores, if any."""
+        validating = self._validation.due(self.step)
+        if not (last or validating or self.step % self._config.log_every == 0):
+            return None
+        values = jax.device_get(metrics)
+        self._check_finite(values)
+        timing = self._throughput.report(self.step)
+        scores = self._validation.run(state.params) if validating else None
+        self._throughput.restart(self.step)
+        self._log.write(self.step, {**values, **(scores or {})}, timing)
+        if jax.process_index() == 0:
+            self._print_progress(values, scores or {}, timing)
+        return scores
 
-    def __init__(self, stage: Stage, first_step: int, checkpoint_every_s: float):
-        self._stage = stage
-        self._every = checkpoint_every_s
-        self._saved = self._reported = time.monotonic()
-        self._step = first_step
+    def _print_progress(self, values, scores, timing) -> None:
+        stage = self._stage
+        shown = {stage.headline: values[stage.headline], **scores}
+        numbers = "  ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
+        print(
+            f"{stage.name} step {self.step}/{stage.steps}  {numbers}  "
+            f"{timing['images_per_s']:.1f} images/s  {timing['left_s'] / 60:.1f} min left",
+            flush=True,
+        )
 
-    def progress(self, step: int) -> tuple[float, float]:
-        now = time.monotonic()
-        per_step = (now - self._reported) / max(step - self._step, 1)
-        self._reported, self._step = now, step
-        return self._stage.batch_size / per_step, per_step * (self._stage.steps - step)
-
-    def checkpoint_due(self) -> bool:
-        if time.monotonic() - self._saved < self._every:
-            return False
-        self._saved = time.monotonic()
-        return True
-
-
-class _StopOnSignal:
-    """SIGTERM (preemption) and Ctrl-C end the loop after the step under way, with a checkpoint."""
-
-    def __init__(self):
-        self.requested = False
-
-    def __enter__(self):
-        self._previous = {}
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def _request(self, number, frame):
-        del number, frame
-        self.requested = True
-
-    def __exit__(self, *exc):
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    def _check_finite(self, metrics) -> None:
+        # The gradient's norm too: it is what makes the *next* parameters useless.
+        for name in (self._stage.headline, "grad_norm"):
+            value = jax.device_get(metrics.get(name, 0.0))
+            if not np.isfinite(value):
+                raise TrainingError(
+                    f"{self._stage.name}: {name} is {value} at step {self.step}; "
+                    "checkpoints saved before are kept"
+                )

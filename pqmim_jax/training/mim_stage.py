@@ -1,64 +1,105 @@
 """Stage 2 of a run: the MIM on the frozen autoencoder, and the model folder that comes of it."""
 
-from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from etils import epath
 from ml_collections import ConfigDict
 
 from pqmim_jax import model_store
 from pqmim_jax.masking import stage_map
-from pqmim_jax.models import Autoencoder, MaskedImageModel, build_autoencoder, build_mim
-from pqmim_jax.training import initialise_mim
-from pqmim_jax.training.batches import check_crop, first_images, stage_batches, write_config
+from pqmim_jax.models import MaskedImageModel, build_autoencoder, build_mim
+from pqmim_jax.training import initialise_mim, pqvae_stage, rate
+from pqmim_jax.training.batches import check_crop, first_images, stage_batches
 from pqmim_jax.training.checkpoints import restore_params
 from pqmim_jax.training.config import ConfigError, from_json
-from pqmim_jax.training.loop import Stage, run_stage
-from pqmim_jax.training.mim_step import build_mim_step
+from pqmim_jax.training.loop import run_stage
+from pqmim_jax.training.mim_step import build_mim_eval, build_mim_step
+from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
 from pqmim_jax.training.pqvae_step import to_network
+from pqmim_jax.training.sharding import replicated
+from pqmim_jax.training.stage import Stage
 from pqmim_jax.training.state import TrainState
+from pqmim_jax.training.warm_start import take_matching
+
+_PRICE_ROUNDS = 3  # beyond which frequencies move by less than a percent
 
 
-def train_mim(config, workdir: Path, mesh: Mesh) -> TrainState:
+def train_mim(config, workdir, mesh) -> TrainState:
     """Trains (or goes on training) in `workdir`/mim, writes `workdir`/model."""
-    options = config.mim_training
     section, frozen = load_autoencoder(config, workdir)
+    stage = mim_stage(config, section)
+    counts = _training_set_counts(config, section, frozen)
+    constants = (frozen, np.asarray(rate.static_bits(counts + 0.5)))
+
+    def start() -> dict[str, Any]:
+        return start_values(config, section, frozen, counts)
+
+    batches = stage_batches(config, stage.name, mesh)
+    state = run_stage(stage, constants, start, batches, config, mesh, workdir / stage.name)
+    params = _whole(state.params, mesh)
+    if jax.process_index() == 0:
+        folder = workdir / model_store.WORKDIR_FOLDER
+        _write_model(config, section, frozen, params, counts, folder)
+    return state
+
+
+def mim_stage(config, section) -> Stage:
+    """Functions and shapes of the stage, for an autoencoder with config `section`."""
+    options = config.mim_training
     autoencoder = build_autoencoder(section)
-    model = build_mim(config.mim, section)
+    model = build_mim(config.mim, section, remat=options.remat)
     check_crop(options, autoencoder.f)
     grid = (options.crop // autoencoder.f, section.num_codebooks)
     stages = training_stage_map(config.codec, options.schedule, *grid)
-    counts = _training_set_counts(config, autoencoder, frozen)
+    weights = rate.quality_weights(
+        config.codec.rate_weights, options.rate_scale, section.num_codebooks
+    )
     tx = build_optimizer(options)
-    write_config(config, workdir / "mim")
 
-    def random_state(key: jax.Array) -> TrainState:
+    def init(key: jax.Array) -> TrainState:
         params = init_params(model, key, stages.shape)
         return TrainState(jnp.int32(0), params, tx.init(params), None)
 
-    def initial() -> TrainState:
-        state = jax.jit(random_state)(jax.random.key(config.seed))
-        codebooks = np.asarray(frozen["quantizer"]["codebooks"])
-        key = jax.random.key(config.seed + 1)
-        params = initialise_mim.initialise(model, state.params, counts, codebooks, key)
-        if options.start_from:
-            stored = model_store.load_model(options.start_from).mim
-            params = initialise_mim.take_matching(params, stored)
-        return state.replace(params=params)
+    frozen = jax.eval_shape(
+        lambda key: pqvae_stage.init_params(autoencoder, key), jax.random.key(0)
+    )
+    codewords = (section.num_codebooks, section.num_codewords)
+    step_fn = build_mim_step(model, autoencoder, tx, jnp.asarray(stages), options, weights)
+    return Stage(
+        name="mim",
+        steps=options.steps,
+        batch_size=options.batch_size,
+        crop=options.crop,
+        passes=options.accumulate_steps,
+        init=init,
+        step_fn=step_fn,
+        eval_fn=build_mim_eval(model, autoencoder, jnp.asarray(stages)),
+        constants=(frozen, jax.ShapeDtypeStruct(codewords, jnp.float32)),
+        headline="bits_per_index",
+        score="bits_per_pixel",
+    )
 
-    step_fn = build_mim_step(model, autoencoder, tx, jnp.asarray(stages), options)
-    stage = Stage("mim", options.steps, options.batch_size, step_fn, (frozen,), "bits_per_index")
-    shapes = jax.eval_shape(random_state, jax.random.key(0))
-    batches = stage_batches(config, "mim", mesh)
-    state = run_stage(stage, shapes, initial, batches, config, mesh, workdir / "mim")
-    if jax.process_index() == 0:
-        _write_model(
-            config, section, frozen, state.params, counts, workdir / model_store.WORKDIR_FOLDER
-        )
-    return state
+
+def start_values(config, section, frozen: dict, counts: np.ndarray) -> dict[str, Any]:
+    """Parameters of the first state: by the codewords, and by another model if one is named.
+
+    Host arrays, equal on all processes.
+    """
+    options = config.mim_training
+    model = build_mim(config.mim, section)
+    side = options.crop // section.f
+    grid = (side, side, section.num_codebooks)
+    params = jax.jit(lambda key: init_params(model, key, grid))(jax.random.key(config.seed))
+    codebooks = np.asarray(frozen["quantizer"]["codebooks"])
+    key = jax.random.key(config.seed + 1)
+    params = initialise_mim.initialise(model, params, counts, codebooks, key)
+    if options.start_from:
+        params = take_matching(params, model_store.load_model(options.start_from).mim)
+    return from_first_process({"params": jax.tree.map(np.asarray, params)})
 
 
 def init_params(model: MaskedImageModel, key: jax.Array, grid: tuple[int, int, int]) -> dict:
@@ -81,13 +122,13 @@ def training_stage_map(codec, schedule: str, side: int, num_codebooks: int) -> n
     return np.pad(stages, ((halo, halo), (halo, halo), (0, 0)), mode="wrap")
 
 
-def load_autoencoder(config, workdir: Path) -> tuple[ConfigDict, dict]:
+def load_autoencoder(config, workdir) -> tuple[ConfigDict, dict]:
     """Config section and parameters of the trained stage 1.
 
     From `mim_training.autoencoder` (a workdir or a model folder; the section is the one stored
     there) or, if that is empty, from `workdir`.
     """
-    source = Path(config.mim_training.autoencoder or workdir)
+    source = epath.Path(config.mim_training.autoencoder or workdir)
     saved = source / "pqvae" / "config.json"
     if saved.exists():
         section = from_json(saved.read_text()).autoencoder
@@ -100,22 +141,47 @@ def load_autoencoder(config, workdir: Path) -> tuple[ConfigDict, dict]:
     return ConfigDict(stored.config["autoencoder"]), stored.autoencoder
 
 
-def _training_set_counts(config, autoencoder: Autoencoder, frozen: dict) -> np.ndarray:
-    """(M, K) int64 codeword counts over some training crops."""
-    encode = jax.jit(
-        lambda images: autoencoder.apply({"params": frozen}, to_network(images), method="indices")
+def _training_set_counts(config, section, frozen: dict) -> np.ndarray:
+    """(M, K) int64 codeword counts over some training crops, equal on all processes.
+
+    Where the MIM learns from rate-aware choices, of those that quality M makes: frequencies and
+    choices are iterated towards each other.
+    """
+    autoencoder = build_autoencoder(section)
+    weights = rate.quality_weights(
+        config.codec.rate_weights, config.mim_training.rate_scale, section.num_codebooks
     )
     images = first_images(config, "mim")
-    indices = [np.asarray(encode(images[i : i + 8])) for i in range(0, len(images), 8)]
-    return initialise_mim.codeword_counts(np.concatenate(indices), autoencoder.num_codewords)
+    if not len(images):
+        raise ConfigError("mim_training.initialise_images must be >= 1: codewords are counted")
+
+    @jax.jit
+    def encode(crops, penalty):
+        image = to_network(crops)
+        return autoencoder.apply({"params": frozen}, image, penalty, method="indices")
+
+    def count(penalty) -> np.ndarray:
+        indices = [np.asarray(encode(images[i : i + 8], penalty)) for i in range(0, len(images), 8)]
+        return initialise_mim.codeword_counts(np.concatenate(indices), autoencoder.num_codewords)
+
+    counts = count(0.0)
+    for _ in range(0 if weights is None else _PRICE_ROUNDS):
+        counts = count(rate.penalty(rate.static_bits(counts + 0.5), weights[-1:]))
+    return from_first_process(counts)
 
 
-def _write_model(config, section, frozen, params, counts: np.ndarray, path: Path) -> None:
+def _whole(tree, mesh) -> dict:
+    """Host arrays of a tree that may be split over devices and processes."""
+    gathered = jax.jit(lambda t: t, out_shardings=replicated(mesh))(tree)
+    return jax.tree.map(np.asarray, gathered)
+
+
+def _write_model(config, section, frozen, params, counts: np.ndarray, path) -> None:
     sections = {"autoencoder": section, "mim": config.mim, "codec": config.codec}
     model_store.save_model(
         path,
         {name: value.to_dict() for name, value in sections.items()},
-        jax.device_get(frozen),
-        jax.device_get(params),
+        frozen,
+        params,
         counts,
     )

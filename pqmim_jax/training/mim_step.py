@@ -1,14 +1,19 @@
-"""One optimiser step of stage 2: the MIM on a frozen autoencoder's indices."""
+"""One optimiser step of stage 2, the MIM on a frozen autoencoder's indices, and its measure."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from pqmim_jax.masking import UNKNOWN
-from pqmim_jax.masking.training import sample_mask
+from pqmim_jax.masking.training import TrainingMask, sample_mask
 from pqmim_jax.models import Autoencoder, MaskedImageModel
+from pqmim_jax.training import rate
+from pqmim_jax.training.accumulate import accumulated_grad
 from pqmim_jax.training.pqvae_step import to_network
 from pqmim_jax.training.state import TrainState
+
+_MASK_OPTIONS = ("schedule_share", "known_power", "leading_share", "full_quality_share")
 
 
 def cross_entropy_bits(logits: jax.Array, indices: jax.Array) -> jax.Array:
@@ -23,41 +28,95 @@ def build_mim_step(
     tx: optax.GradientTransformation,
     stage_map: jax.Array,
     config,
+    rate_weights: jax.Array | None = None,
 ):
-    """Returns step(state, batch, key, frozen) -> (state, metrics); `config` is `mim_training`.
+    """Returns step(state, batch, key, frozen, static_bits) -> (state, metrics).
 
-    `frozen` are the autoencoder's parameters; batch: {"image": uint8 (B, crop, crop, 3)} with
-    crop = f times the side of `stage_map`, (h, w, M). The loss is the mean cross-entropy of the
-    masked indices, in bits.
+    `config` is `mim_training`; `frozen` are the autoencoder's parameters; `static_bits` (M, K)
+    are codewords' prices by frequency; batch: {"image": uint8 (B, crop, crop, 3)} with crop =
+    f times the side of `stage_map`, (h, w, M). The loss is the mean cross-entropy of the masked
+    indices, in bits.
+
+    With `rate_weights` (lambda of qualities 1..M) visible indices are chosen by distance +
+    lambda x `static_bits`, masked ones by the model's own bits, as the codec's encoder does.
     """
-    mask_options = {
-        name: config[name]
-        for name in ("schedule_share", "known_power", "leading_share", "full_quality_share")
-    }
+    bits_of_rows = _build_bits(model, autoencoder, rate_weights is not None)
 
-    def loss_fn(params, indices, mask):
-        visible = jnp.where(mask.visible, indices, UNKNOWN)
-        bits = cross_entropy_bits(model.apply({"params": params}, visible, indices), indices)
-        weight = mask.target.astype(jnp.float32)
-        axes = (0, 1, 2)
-        per_codebook = (bits * weight).sum(axes) / jnp.maximum(weight.sum(axes), 1)
-        return (bits * weight).sum() / jnp.maximum(weight.sum(), 1), per_codebook
+    def step(state: TrainState, batch, key, frozen, static_bits):
+        mask_key, weight_key = jax.random.split(jax.random.fold_in(key, state.step))
+        size = batch["image"].shape[0]
+        options = {name: config[name] for name in _MASK_OPTIONS}
+        mask = sample_mask(mask_key, size, stage_map, **options)
+        weights = _row_weights(weight_key, mask, rate_weights, config.nearest_share)
+        targets = jnp.maximum(mask.target.sum(), 1).astype(jnp.float32)
 
-    def step(state: TrainState, batch, key, frozen) -> tuple[TrainState, dict[str, jax.Array]]:
-        image = to_network(batch["image"])
-        indices = autoencoder.apply({"params": frozen}, image, method="indices")
-        mask_key = jax.random.fold_in(key, state.step)
-        mask = sample_mask(mask_key, image.shape[0], stage_map, **mask_options)
-        (loss, per_codebook), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-            state.params, indices, mask
-        )
+        def loss_fn(params, part):
+            bits = bits_of_rows(params, part, frozen, static_bits)
+            return bits.sum() / targets, bits
+
+        parts = {"image": batch["image"], "mask": mask, "weights": weights}
+        grads, bits = accumulated_grad(loss_fn, state.params, parts, config.accumulate_steps)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
+        targets_each = jnp.maximum(mask.target.sum((0, 1, 2)), 1)
         metrics = {
-            "bits_per_index": loss,
-            "bits_per_codebook": per_codebook,
+            "bits_per_index": bits.sum() / targets,
+            "bits_per_codebook": bits.sum(0) / targets_each,
             "grad_norm": optax.global_norm(grads),
         }
         return TrainState(state.step + 1, params, opt_state, None), metrics
 
     return step
+
+
+def _build_bits(model: MaskedImageModel, autoencoder: Autoencoder, rate_aware: bool):
+    """(params, rows, frozen, static_bits) -> bits of the masked indices, (B, M)."""
+
+    def bits_of_rows(params, rows, frozen, static_bits) -> jax.Array:
+        mask: TrainingMask = rows["mask"]
+        image = to_network(rows["image"])
+        distances = autoencoder.apply({"params": frozen}, image, method="distances")
+        indices = jnp.argmin(distances + rate.penalty(static_bits, rows["weights"]), axis=-1)
+        visible = jnp.where(mask.visible, indices, UNKNOWN)
+        logits = model.apply({"params": params}, visible, indices)
+        if rate_aware:
+            own_bits = jax.lax.stop_gradient(-jax.nn.log_softmax(logits) / jnp.log(2.0))
+            indices = jnp.argmin(distances + rate.penalty(own_bits, rows["weights"]), axis=-1)
+        return jnp.sum(cross_entropy_bits(logits, indices) * mask.target, axis=(1, 2))
+
+    return bits_of_rows
+
+
+def _row_weights(key, mask: TrainingMask, rate_weights, nearest_share: float) -> jax.Array:
+    """(B,) lambda: that of the example's quality, or 0 for nearest codewords."""
+    batch = mask.target.shape[0]
+    if rate_weights is None:
+        return jnp.zeros((batch,))
+    quality = jnp.any(mask.target | mask.visible, axis=(1, 2)).sum(-1)
+    nearest = jax.random.bernoulli(key, nearest_share, (batch,))
+    return jnp.where(nearest, 0.0, rate_weights[quality - 1])
+
+
+def build_mim_eval(model: MaskedImageModel, autoencoder: Autoencoder, stage_map: jax.Array):
+    """Returns evaluate(params, batch, frozen, static_bits) -> {"bits_per_pixel": (B,)}.
+
+    The ideal code length of the nearest codewords, all M sub-quantizers, coded in the stages of
+    `stage_map` (h, w, M).
+    """
+    bits_of_rows = _build_bits(model, autoencoder, rate_aware=False)
+    stages = np.arange(np.max(stage_map) + 1)
+
+    def evaluate(params, batch, frozen, static_bits) -> dict[str, jax.Array]:
+        size, height, width, _ = batch["image"].shape
+        grid = (size, *stage_map.shape)
+
+        def add_stage(total, stage):
+            known, coded = stage_map < stage, stage_map == stage
+            mask = TrainingMask(jnp.broadcast_to(known, grid), jnp.broadcast_to(coded, grid))
+            rows = {"image": batch["image"], "mask": mask, "weights": jnp.zeros((size,))}
+            return total + bits_of_rows(params, rows, frozen, static_bits).sum(-1), None
+
+        total, _ = jax.lax.scan(add_stage, jnp.zeros((size,)), stages)
+        return {"bits_per_pixel": total / (height * width)}
+
+    return evaluate

@@ -1,53 +1,84 @@
 """Stage 1 of a run: the PQ-VAE."""
 
-from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+import numpy as np
 
+from pqmim_jax.model_store import load_model
 from pqmim_jax.models import Autoencoder, build_autoencoder
 from pqmim_jax.training import codebook_state, initialise_pqvae
-from pqmim_jax.training.batches import check_crop, first_images, stage_batches, write_config
-from pqmim_jax.training.loop import Stage, run_stage
+from pqmim_jax.training.batches import check_crop, first_images, stage_batches
+from pqmim_jax.training.loop import run_stage
+from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
-from pqmim_jax.training.pqvae_step import build_pqvae_step
+from pqmim_jax.training.pqvae_step import build_pqvae_eval, build_pqvae_step
+from pqmim_jax.training.stage import Stage
 from pqmim_jax.training.state import TrainState
+from pqmim_jax.training.warm_start import take_matching
 
 
-def train_pqvae(config, workdir: Path, mesh: Mesh) -> TrainState:
+def train_pqvae(config, workdir, mesh) -> TrainState:
     """Trains (or goes on training) in `workdir`/pqvae; returns the final state."""
+    stage = pqvae_stage(config)
+    batches = stage_batches(config, stage.name, mesh)
+    directory = workdir / stage.name
+    return run_stage(stage, (), lambda: start_values(config), batches, config, mesh, directory)
+
+
+def pqvae_stage(config) -> Stage:
+    """Functions and shapes of the stage; ValueError where the config makes no sense."""
     options = config.pqvae_training
-    model = build_autoencoder(config.autoencoder)
+    model = build_autoencoder(config.autoencoder, remat=options.remat)
     check_crop(options, model.f)
     tx = build_optimizer(options)
-    write_config(config, workdir / "pqvae")
 
-    def random_state(key: jax.Array) -> TrainState:
+    def init(key: jax.Array) -> TrainState:
         params = init_params(model, key)
         vectors = options.batch_size * (options.crop // model.f) ** 2
         codebook = codebook_state.initial_state(params["quantizer"]["codebooks"], vectors)
         return TrainState(jnp.int32(0), params, tx.init(params), codebook)
 
-    def initial() -> TrainState:
-        state = jax.jit(random_state)(jax.random.key(config.seed))
-        if not options.initialise_images:
-            return state
-        key = jax.random.key(config.seed + 1)
-        params = initialise_pqvae.initialise(
-            model, state.params, first_images(config, "pqvae"), key, options.kmeans_steps
-        )
-        uniform = state.codebook.counts
-        codebook = state.codebook.replace(
-            sums=params["quantizer"]["codebooks"] * uniform[..., None]
-        )
-        return state.replace(params=params, codebook=codebook)
+    return Stage(
+        name="pqvae",
+        steps=options.steps,
+        batch_size=options.batch_size,
+        crop=options.crop,
+        passes=options.accumulate_steps,
+        init=init,
+        step_fn=build_pqvae_step(model, tx, options, config.codec.rate_weights),
+        eval_fn=build_pqvae_eval(model),
+        constants=(),
+        headline="distortion",
+        score="mse",
+    )
 
-    step_fn = build_pqvae_step(model, tx, options)
-    stage = Stage("pqvae", options.steps, options.batch_size, step_fn, (), "distortion")
-    shapes = jax.eval_shape(random_state, jax.random.key(0))
-    batches = stage_batches(config, "pqvae", mesh)
-    return run_stage(stage, shapes, initial, batches, config, mesh, workdir / "pqvae")
+
+def start_values(config) -> dict[str, Any]:
+    """Fields of the first state that come from data or from another model; host arrays.
+
+    Equal on all processes.
+    """
+    options = config.pqvae_training
+    model = build_autoencoder(config.autoencoder)
+    params = jax.jit(lambda key: init_params(model, key))(jax.random.key(config.seed))
+    if options.start_from:
+        params = take_matching(params, load_model(options.start_from).autoencoder)
+    elif options.initialise_images:
+        params = initialise_pqvae.initialise(
+            model,
+            params,
+            first_images(config, "pqvae"),
+            jax.random.key(config.seed + 1),
+            options.kmeans_steps,
+        )
+    else:
+        return {}
+    vectors = options.batch_size * (options.crop // model.f) ** 2
+    codebook = codebook_state.initial_state(params["quantizer"]["codebooks"], vectors)
+    values = {"params": params, "codebook": codebook}
+    return from_first_process(jax.tree.map(np.asarray, values))
 
 
 def init_params(model: Autoencoder, key: jax.Array) -> dict:

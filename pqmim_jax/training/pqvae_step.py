@@ -1,13 +1,14 @@
-"""One optimiser step of stage 1, the PQ-VAE."""
+"""One optimiser step of stage 1, the PQ-VAE, and its measure on validation images."""
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from pqmim_jax.losses.codebook import codebook_loss, commitment_loss
-from pqmim_jax.losses.distortion import distortion, mse
+from pqmim_jax.losses.distortion import PEAK, distortion, mse
 from pqmim_jax.models.autoencoder import Autoencoder, AutoencoderOutput
-from pqmim_jax.training import codebook_state
+from pqmim_jax.training import codebook_state, rate
+from pqmim_jax.training.accumulate import accumulated_grad
 from pqmim_jax.training.state import TrainState
 
 CODEBOOK_UPDATES = ("ema", "gradient")
@@ -25,9 +26,10 @@ def sample_quality(key: jax.Array, batch: int, m: int, full_share: float) -> jax
     return jnp.where(jax.random.bernoulli(keep_all, full_share, (batch,)), m, random)
 
 
-def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, config):
+def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, config, rate_weights=()):
     """Returns step(state, batch, key) -> (state, metrics); `config` is `pqvae_training`.
 
+    `rate_weights` are those of the codec, by quality; `config.rate_scale` says if they count.
     batch: {"image": uint8 (B, H, W, 3)}. Metrics are scalars, or (M,) for codebook health;
     losses in squared 8-bit units when the distortion is `mse`.
     """
@@ -36,35 +38,29 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
             f"unknown codebook_update {config.codebook_update!r}; "
             f"choices: {', '.join(CODEBOOK_UPDATES)}"
         )
-    measure = distortion(config.distortion)
-    samples = 3 * model.f**2
-
-    def loss_fn(params, image, quality):
-        out: AutoencoderOutput = model.apply({"params": params}, image, quality)
-        terms = {
-            "distortion": jnp.mean(measure(out.reconstruction, image)),
-            "commitment": commitment_loss(out.sub_vectors, out.codewords, samples),
-        }
-        loss = config.distortion_weight * terms["distortion"]
-        loss += config.commitment_weight * terms["commitment"]
-        if config.codebook_update == "gradient":
-            loss += codebook_loss(out.sub_vectors, out.codewords, samples)
-        return loss, (out, terms)
+    weights = rate.quality_weights(rate_weights, config.rate_scale, model.num_codebooks)
+    loss_of_rows = _build_loss(model, config)
 
     def step(state: TrainState, batch, key) -> tuple[TrainState, dict[str, jax.Array]]:
         quality_key, revival_key = jax.random.split(jax.random.fold_in(key, state.step))
-        image = to_network(batch["image"])
-        quality = sample_quality(
-            quality_key, image.shape[0], model.num_codebooks, config.full_quality_share
-        )
-        grads, (out, terms) = jax.grad(loss_fn, has_aux=True)(state.params, image, quality)
+        size = batch["image"].shape[0]
+        quality = sample_quality(quality_key, size, model.num_codebooks, config.full_quality_share)
+        bits = rate.static_bits(state.codebook.counts)
+
+        def loss_fn(params, part):
+            penalty = 0.0 if weights is None else rate.penalty(bits, weights[part["quality"] - 1])
+            losses, rows = loss_of_rows(params, to_network(part["image"]), part["quality"], penalty)
+            return jnp.sum(losses) / size, rows
+
+        batch = {"image": batch["image"], "quality": quality}
+        grads, rows = accumulated_grad(loss_fn, state.params, batch, config.accumulate_steps)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         codebook, codebooks, health = codebook_state.update(
             state.codebook,
             params["quantizer"]["codebooks"],
-            out.sub_vectors,
-            out.indices,
+            rows.pop("sub_vectors"),
+            rows.pop("indices"),
             revival_key,
             decay=config.codebook_decay,
             ema=config.codebook_update == "ema",
@@ -72,9 +68,47 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
         )
         params = {**params, "quantizer": {"codebooks": codebooks}}
         full = quality == model.num_codebooks
-        errors = mse(out.reconstruction, image)
-        full_mse = jnp.sum(jnp.where(full, errors, 0)) / jnp.maximum(full.sum(), 1)
-        metrics = {**terms, "mse_full": full_mse, "grad_norm": optax.global_norm(grads), **health}
+        full_mse = jnp.sum(jnp.where(full, rows.pop("mse"), 0)) / full.sum()
+        means = {name: values.mean() for name, values in rows.items()}
+        metrics = {**means, "mse_full": full_mse, "grad_norm": optax.global_norm(grads), **health}
         return TrainState(state.step + 1, params, opt_state, codebook), metrics
 
     return step
+
+
+def _build_loss(model: Autoencoder, config):
+    """(params, image, quality, penalty) -> losses (B,), and what else a step wants of each row."""
+    measure = distortion(config.distortion)
+    samples = 3 * model.f**2
+
+    def loss_of_rows(params, image, quality, penalty):
+        out: AutoencoderOutput = model.apply({"params": params}, image, quality, penalty)
+        rows = {
+            "distortion": measure(out.reconstruction, image),
+            "commitment": commitment_loss(out.sub_vectors, out.codewords, samples),
+            "mse": mse(out.reconstruction, image),
+            "sub_vectors": out.sub_vectors,
+            "indices": out.indices,
+        }
+        losses = config.distortion_weight * rows["distortion"]
+        losses += config.commitment_weight * rows["commitment"]
+        if config.codebook_update == "gradient":
+            losses += codebook_loss(out.sub_vectors, out.codewords, samples)
+        return losses, rows
+
+    return loss_of_rows
+
+
+def build_pqvae_eval(model: Autoencoder):
+    """Returns evaluate(params, batch) -> {"mse", "psnr"}, each (B,), at full quality.
+
+    Nearest codewords, no rounding to 8 bits: cheap, and comparable between steps of a run.
+    """
+
+    def evaluate(params, batch) -> dict[str, jax.Array]:
+        image = to_network(batch["image"])
+        quality = jnp.full(image.shape[0], model.num_codebooks)
+        error = mse(model.apply({"params": params}, image, quality).reconstruction, image)
+        return {"mse": error, "psnr": 10 * jnp.log10(PEAK**2 / jnp.maximum(error, 1e-9))}
+
+    return evaluate

@@ -1,6 +1,6 @@
 """A whole run: config in, the stages that it names trained, a model folder out."""
 
-from pathlib import Path
+from etils import epath
 
 from pqmim_jax.training.batches import STAGES
 from pqmim_jax.training.config import ConfigError
@@ -9,19 +9,23 @@ from pqmim_jax.training.pqvae_stage import train_pqvae
 from pqmim_jax.training.sharding import build_mesh
 
 
-def train(config, workdir: Path) -> None:
+def train(config, workdir) -> None:
     """Trains `config.stages` in `workdir`, resuming from what it holds.
 
-    Layout: `workdir/<stage>/{config.json, metrics.jsonl, checkpoints/}` and, after the MIM,
-    `workdir/model/` for `Codec.load(workdir)`.
+    In a run of several processes all of them call this, after `multihost.join`. `workdir` is a
+    path or a URL that `etils.epath` knows (gs://BUCKET/PATH), seen by all processes.
+
+    Layout: `workdir/<stage>/{config.json, metrics.jsonl, timing.jsonl, checkpoints/}` and, after
+    the MIM, `workdir/model/` for `Codec.load(workdir)`.
 
     Raises:
       ConfigError, DataError, ValueError: the config cannot be run, with the reason.
-      TrainingError: the loss is not finite.
+      TrainingError: the loss is not finite, or another process of the run is gone.
     """
     for stage in config.stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage!r}; choices: {', '.join(STAGES)}")
+    workdir = epath.Path(workdir)
     mesh = build_mesh(config.mesh)
     if "pqvae" in config.stages:
         train_pqvae(config, workdir, mesh)

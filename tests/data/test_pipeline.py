@@ -4,6 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
+from PIL import Image
 
 from pqmim_jax.data import DataError, decode_image, eval_batches, open_source, train_iterator
 
@@ -63,49 +65,47 @@ def test_a_saved_state_continues_identically_in_mid_epoch(config, taken):
     np.testing.assert_array_equal(take(original, 5), expected)
 
 
+def rows_of(process, processes, batch_size=12):
+    return range(batch_size)[process::processes]
+
+
+def global_batches(config, processes, count, state=None):
+    """(count, 12, ...): put together from the rows of all processes, which are interleaved."""
+    batches = np.zeros((count, 12, 24, 24, 3), np.uint8)
+    for p in range(processes):
+        rows = rows_of(p, processes)
+        iterator = train_iterator(config, batch_size=12, seed=1, rows=rows)
+        if state is not None:
+            iterator.set_state(state)
+        batches[:, rows] = take(iterator, count)
+    return batches
+
+
 @pytest.mark.parametrize("crops_per_image", [1, 3])
 @pytest.mark.parametrize("processes", [2, 3, 4])
 def test_global_batches_do_not_depend_on_the_number_of_processes(
     config, processes, crops_per_image
 ):
     config.crops_per_image = crops_per_image
-    alone = take(train_iterator(config, batch_size=12, seed=1), 4)
-    shares = [
-        take(
-            train_iterator(
-                config,
-                batch_size=12 // processes,
-                seed=1,
-                process_index=p,
-                process_count=processes,
-            ),
-            4,
-        )
-        for p in range(processes)
-    ]
-    # Process p holds records p, p + processes, ... of the global order.
-    together = np.stack(shares, axis=2).reshape(alone.shape)
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(
+        global_batches(config, processes, 4), global_batches(config, 1, 4)
+    )
 
 
-def test_a_state_resumes_at_another_number_of_processes(config):
-    alone = train_iterator(config, batch_size=6, seed=2)
-    take(alone, 3)
-    pair = [
-        train_iterator(config, batch_size=3, seed=2, process_index=p, process_count=2)
-        for p in range(2)
-    ]
-    for iterator in pair:
-        iterator.set_state(alone.get_state())
-    together = np.stack([take(iterator, 2) for iterator in pair], axis=2)
-    np.testing.assert_array_equal(together.reshape(2, 6, 24, 24, 3), take(alone, 2))
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (1, 4), (2, 1), (4, 1), (2, 4)])
+def test_a_state_resumes_at_another_number_of_processes(config, before, after):
+    expected = global_batches(config, 1, 5)
+    # Of the last process: every process's state must be the same.
+    saved = train_iterator(config, batch_size=12, seed=1, rows=rows_of(before - 1, before))
+    take(saved, 3)
+    np.testing.assert_array_equal(
+        global_batches(config, after, 2, state=saved.get_state()), expected[3:]
+    )
 
 
 def test_processes_read_disjoint_shards_that_are_together_complete(config):
     shards = [
-        visited(
-            take(train_iterator(config, batch_size=1, seed=0, process_index=p, process_count=13), 3)
-        ).ravel()
+        visited(take(train_iterator(config, batch_size=13, seed=0, rows=[p]), 3)).ravel()
         for p in range(13)
     ]
     for epoch in np.stack(shards, axis=1):
@@ -117,9 +117,9 @@ def test_crops_per_image_are_consecutive_different_and_decoded_once(
 ):
     decoded = []
 
-    def counting_decode(path):
+    def counting_decode(path, name):
         decoded.append(path)
-        return decode_image(path)
+        return decode_image(path, name)
 
     monkeypatch.setattr("pqmim_jax.data.sources.decode_image", counting_decode)
     # A folder of its own: prefetching threads of other tests may still be decoding.
@@ -131,6 +131,29 @@ def test_crops_per_image_are_consecutive_different_and_decoded_once(
     assert sorted(picks[:13, 0]) == sorted(picks[13:, 0]) == list(range(13))
     assert len({crop.tobytes() for crop in images.reshape(104, -1)}) == 104
     assert sum(path.startswith(str(tmp_path)) for path in decoded) == 26
+
+
+def test_jpegs_are_only_decoded_at_reduced_size_if_nothing_is_decoded_for_a_second_use(
+    config, tmp_path
+):
+    rng = np.random.default_rng(0)
+    for k in range(3):
+        noise = Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8))
+        noise.resize((400, 300)).save(tmp_path / f"{k}.jpg")
+    config.update(source=f"folder:{tmp_path}", augmentation="random_resized_crop")
+
+    def batches(**changes):
+        changed = ConfigDict({**config.to_dict(), **changes})
+        return take(train_iterator(changed, batch_size=6, seed=0), 2)
+
+    reduced, whole = batches(cache_mb=0), batches(cache_mb=1)
+    difference = np.abs(reduced.astype(int) - whole)
+    assert 0 < difference.mean() < 2
+    # The cache takes two of the pictures only: that must not show in the third.
+    np.testing.assert_array_equal(batches(cache_mb=100), whole)
+    np.testing.assert_array_equal(
+        batches(crops_per_image=2, cache_mb=0), batches(crops_per_image=2, cache_mb=1)
+    )
 
 
 def test_random_resized_crop_and_one_example_batches(config):
@@ -161,31 +184,31 @@ def test_bad_configurations_fail_before_the_first_batch(config, field, value, me
 
 
 @pytest.mark.parametrize("make", [eval_batches, train_iterator])
-def test_bad_sharding_is_refused(config, make):
+@pytest.mark.parametrize("rows", [[], [2], [-1, 0], [1, 0], [1, 1]])
+def test_rows_that_a_batch_does_not_have_are_refused(config, make, rows):
     options = {"seed": 0} if make is train_iterator else {}
-    with pytest.raises(ValueError, match=r"process_index must be in 0\.\.1, got 2"):
-        make(config, batch_size=2, process_index=2, process_count=2, **options)
+    with pytest.raises(ValueError, match=r"rows must be ascending numbers in 0\.\.1"):
+        make(config, batch_size=2, rows=rows, **options)
     with pytest.raises(ValueError, match="batch_size must be >= 1"):
         make(config, batch_size=0, **options)
 
 
 @pytest.mark.parametrize(
     ("batch_size", "processes", "batches"),
-    [(13, 1, 1), (5, 1, 3), (2, 3, 3), (4, 5, 1), (1, 20, 1)],
+    [(13, 1, 1), (5, 1, 3), (6, 3, 3), (20, 5, 1), (20, 20, 1)],
 )
 def test_eval_sees_every_picture_once_in_equally_many_batches(
     config, batch_size, processes, batches
 ):
     seen = []
     for p in range(processes):
-        shard = list(
-            eval_batches(config, batch_size=batch_size, process_index=p, process_count=processes)
-        )
+        rows = rows_of(p, processes, batch_size)
+        shard = list(eval_batches(config, batch_size=batch_size, rows=rows))
         assert len(shard) == batches
         for batch in shard:
-            assert batch["image"].shape == (batch_size, 24, 24, 3)
+            assert batch["image"].shape == (len(rows), 24, 24, 3)
             assert batch["image"].dtype == np.uint8
-            assert batch["valid"].shape == (batch_size,)
+            assert batch["valid"].shape == (len(rows),)
             assert batch["valid"].dtype == bool
             assert not batch["image"][~batch["valid"]].any()
             seen += visited(batch["image"][batch["valid"]]).tolist()

@@ -1,6 +1,7 @@
 """A real TFDS data set in array_record, written and read without TensorFlow."""
 
 import io
+import json
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from pqmim_jax.data import DataError, open_source, train_iterator
+from pqmim_jax.data import DataError, center_crop, open_source, train_iterator
 
 
 def encoded(pixels):
@@ -122,3 +123,52 @@ print(open_source("tfds:tiny_pictures")[1].shape)
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.stdout.strip() == "(31, 39, 3)", run.stderr
+
+
+READ_SHARD = """
+import json, sys
+from hashlib import sha256
+from ml_collections import ConfigDict
+from pqmim_jax.data import train_iterator
+
+config, process, state = (json.loads(argument) for argument in sys.argv[1:])
+batches = train_iterator(
+    ConfigDict(config), batch_size=2, seed=0, rows=[process]
+)
+if state is not None:
+    batches.set_state(state)
+def read(count):
+    images = [next(batches)["image"] for _ in range(count)]
+    return [(sha256(image.tobytes()).hexdigest(), int(image.sum())) for image in images]
+
+seen = read(2)
+state = batches.get_state()
+seen += read(4)
+print(json.dumps({"state": state, "seen": seen}))
+"""
+
+
+def read_in_two_processes(config, state=None):
+    """What two hosts read in six batches of one example each."""
+    arguments = [json.dumps(config.to_dict()), None, json.dumps(state)]
+    hosts = []
+    for process in range(2):
+        arguments[1] = str(process)
+        command = [sys.executable, "-c", READ_SHARD, *arguments]
+        hosts.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    return [json.loads(host.communicate(timeout=120)[0]) for host in hosts]
+
+
+def test_two_hosts_read_disjoint_complete_shards_and_resume_exactly(config):
+    config.update(source="tfds:tiny_pictures", augmentation="center_crop", flip=True)
+    first, second = read_in_two_processes(config)
+    # A mirrored crop has the same sum.
+    sums = [[total for _, total in host["seen"]] for host in (first, second)]
+    expected = {int(center_crop(picture(k), 24).sum()) for k in range(6)}
+    for epoch in (slice(0, 3), slice(3, 6)):
+        assert len(sums[0][epoch] + sums[1][epoch]) == len(expected) == 6
+        assert {*sums[0][epoch], *sums[1][epoch]} == expected
+    assert first["state"] == second["state"]
+    resumed = read_in_two_processes(config, first["state"])
+    for before, after in zip((first, second), resumed, strict=True):
+        assert after["seen"][:4] == before["seen"][2:]

@@ -42,5 +42,5 @@ def _tiny_config(photos):
         section.update(steps=4, batch_size=4, crop=32, initialise_images=8, warmup_steps=1)
     config.pqvae_training.kmeans_steps = 2
     config.log_every = 1
-    config.checkpoint_every_s = 1e6
+    config.checkpoints.every = 1000
     return config

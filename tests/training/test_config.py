@@ -1,9 +1,14 @@
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from pqmim_jax.training import default_config
 from pqmim_jax.training.config import ConfigError, flat_keys, from_json, load_config, to_json
+from pqmim_jax.training.mim_stage import mim_stage
+from pqmim_jax.training.pqvae_stage import pqvae_stage
+
+SMOKE = Path(__file__).parents[2] / "configs" / "smoke.py"
 
 CONFIG = """
     from ml_collections import ConfigDict
@@ -105,3 +110,32 @@ def test_json_round_trip_keeps_values_and_types():
     assert to_json(again) == to_json(config)
     types = {key: type(value) for key, value in flat_keys(again).items()}
     assert types == {key: type(value) for key, value in flat_keys(config).items()}
+
+
+def test_a_misspelt_key_in_the_file_is_an_error(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from pqmim_jax.training import default_config\n"
+        "def get_config():\n"
+        "    config = default_config.get_config()\n"
+        "    config.mim_training.update(warm_up_steps=3)\n"
+        "    return config\n"
+    )
+    with pytest.raises(ConfigError, match=r"mine\.py: .*warm_up_steps"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("autoencoder.dtype=float17", "unknown dtype 'float17'; choices: float32, bfloat16"),
+        ("autoencoder.heads=7", "autoencoder.encoder_width: heads 7 does not divide the width"),
+        ("mim.heads=3", "mim.width: heads 3 does not divide the width"),
+        ("mim.dtype=half", "unknown dtype 'half'"),
+    ],
+)
+def test_sizes_and_dtypes_that_no_model_has_are_one_clear_error(override, message):
+    config = load_config(SMOKE, [override])
+    with pytest.raises(ValueError, match=message):
+        pqvae_stage(config)
+        mim_stage(config, config.autoencoder)

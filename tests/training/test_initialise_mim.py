@@ -11,8 +11,8 @@ from pqmim_jax.training.initialise_mim import (
     codeword_counts,
     codeword_features,
     initialise,
-    take_matching,
 )
+from pqmim_jax.training.warm_start import take_matching
 
 M, K, D = 2, 8, 3
 GRID = (1, 4, 4, M)

@@ -73,7 +73,7 @@ def test_transform_is_the_projection_on_the_principal_components(start):
 def test_quantization_adds_just_its_error_in_the_latents(start):
     images, results = start
     out, unquantized = results[-1]
-    added = commitment_loss(out.sub_vectors, out.codewords, 3 * F * F)
+    added = commitment_loss(out.sub_vectors, out.codewords, 3 * F * F).mean()
     total = mse(unquantized, images).mean() + added
     np.testing.assert_allclose(mse(out.reconstruction, images).mean(), total, rtol=1e-2)
 

@@ -3,15 +3,16 @@
 import json
 import signal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
 from pqmim_jax.training.checkpoints import restore_params
-from pqmim_jax.training.loop import Interrupted, Stage, TrainingError, run_stage
-from pqmim_jax.training.sharding import build_mesh, local_batch_size
+from pqmim_jax.training.interruption import Interrupted, TrainingError
+from pqmim_jax.training.loop import run_stage
+from pqmim_jax.training.sharding import build_mesh
+from pqmim_jax.training.stage import Stage
 from pqmim_jax.training.state import TrainState
 
 
@@ -24,7 +25,7 @@ class Batches:
     def __next__(self):
         self.taken += 1
         self.at.get(self.taken, lambda: None)()
-        return {"image": np.full((2, 1), self.taken, np.float32)}
+        return {"image": np.full((2, 8, 8, 3), self.taken, np.uint8)}
 
     def get_state(self):
         return {"taken": self.taken}
@@ -45,29 +46,49 @@ class Toy:
     def step(self, state, batch, key):
         del key
         self.traces += 1
-        w = state.params["w"] + batch["image"].mean()
+        w = state.params["w"] + batch["image"].astype(jnp.float32).mean()
         metrics = {"loss": jnp.where(w > 1000, jnp.nan, w)}
         return TrainState(state.step + 1, {"w": w}, state.opt_state, None), metrics
 
-    def initial(self):
+    def start_values(self):
         self.starts += 1
-        return TrainState(jnp.int32(0), {"w": jnp.float32(0)}, (), None)
+        return {"params": {"w": np.float32(0)}}
 
-    def run(self, steps, at=None, **config):
+    def run(self, steps, at=None, **overrides):
         config = {
             "seed": 0,
             "log_every": 1,
-            "checkpoint_every_s": 1e6,
-            "checkpoints_kept": 2,
-            **config,
+            "checkpoints": {"every": 1000, "kept": 2, "keep_every": 0, "best": 0},
+            "validation": {"source": "", "every": 0, "batch_size": 2},
+            "mesh": {"data": 1, "fsdp": 1, "tensor": 1},
+            "sharding_rules": (),
+            "profile_steps": 0,
         }
-        stage = Stage("toy", steps, 2, self.step, (), "loss")
-        shapes = jax.eval_shape(self.initial)
+        config = ConfigDict(config)
+        config.update_from_flattened_dict(overrides)
         self.starts = 0
         self.batches = Batches(at)
-        mesh = build_mesh(ConfigDict({"data": 1}))
-        return run_stage(
-            stage, shapes, self.initial, self.batches, ConfigDict(config), mesh, self.directory
+        mesh = build_mesh(config.mesh)
+        stage = self.stage(steps)
+        return run_stage(stage, (), self.start_values, self.batches, config, mesh, self.directory)
+
+    def stage(self, steps):
+        def init(key):
+            del key
+            return TrainState(jnp.int32(0), {"w": jnp.float32(7)}, (), None)
+
+        return Stage(
+            name="toy",
+            steps=steps,
+            batch_size=2,
+            crop=8,
+            passes=1,
+            init=init,
+            step_fn=self.step,
+            eval_fn=None,
+            constants=(),
+            headline="loss",
+            score="loss",
         )
 
     def losses(self):
@@ -150,7 +171,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(toy):
 
 
 def test_checkpoints_are_saved_as_often_as_asked_and_old_ones_go(toy):
-    toy.run(6, checkpoint_every_s=0.0, checkpoints_kept=2)
+    toy.run(6, **{"checkpoints.every": 1})
     saved = sorted(
         int(p.name) for p in (toy.directory / "checkpoints").iterdir() if p.name.isdigit()
     )
@@ -162,16 +183,9 @@ def test_an_empty_directory_holds_no_parameters(tmp_path):
         restore_params(tmp_path / "checkpoints")
 
 
-def test_meshes_and_batches_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"mesh\.data must be -1 or 1\.\."):
-        build_mesh(ConfigDict({"data": 4096}))
-    with pytest.raises(ValueError, match="not a multiple of 3 devices"):
-        local_batch_size(16, type("Mesh", (), {"size": 3}))
-
-
 def test_a_state_that_diverged_between_reports_replaces_no_good_checkpoint(tmp_path):
     toy = Toy(tmp_path)
     toy.run(44)
     with pytest.raises(TrainingError):
-        toy.run(60, log_every=20, checkpoint_every_s=0.0)
+        toy.run(60, log_every=20, **{"checkpoints.every": 1})
     assert toy.stored() == triangle(44)

@@ -11,28 +11,28 @@ def lines(directory):
 
 
 def test_scalars_are_numbers_and_vectors_lists(tmp_path):
-    MetricLog(tmp_path, 0).write(5, {"loss": np.float32(0.5), "dead": np.array([0.0, 0.25])})
-    assert lines(tmp_path) == [{"step": 5, "loss": 0.5, "dead": [0.0, 0.25]}]
+    MetricLog(tmp_path, 0).write(5, {"loss": np.float32(0.5), "dead": np.array([0.0, np.nan])}, {})
+    assert lines(tmp_path) == [{"step": 5, "loss": 0.5, "dead": [0.0, None]}]
 
 
 def test_a_resumed_log_drops_what_comes_after_its_checkpoint(tmp_path):
     log = MetricLog(tmp_path, 0)
     for step in (2, 4, 6):
-        log.write(step, {"loss": step})
-    MetricLog(tmp_path, 4).write(6, {"loss": 60})
+        log.write(step, {"loss": step}, {})
+    MetricLog(tmp_path, 4).write(6, {"loss": 60}, {})
     assert [line["loss"] for line in lines(tmp_path)] == [2, 4, 60]
 
 
 @pytest.mark.parametrize("rest", ['{"step": 4, "lo', "{", '{"loss": 1}'])
 def test_a_half_written_last_line_is_dropped(tmp_path, rest):
-    MetricLog(tmp_path, 0).write(2, {"loss": 2})
+    MetricLog(tmp_path, 0).write(2, {"loss": 2}, {})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write(rest)
-    MetricLog(tmp_path, 8).write(9, {"loss": 9})
+    MetricLog(tmp_path, 8).write(9, {"loss": 9}, {})
     assert [line["step"] for line in lines(tmp_path)] == [2, 9]
 
 
 def test_a_new_run_starts_an_empty_log(tmp_path):
-    MetricLog(tmp_path, 0).write(2, {"loss": 2})
+    MetricLog(tmp_path, 0).write(2, {"loss": 2}, {})
     MetricLog(tmp_path, 0)
     assert lines(tmp_path) == []

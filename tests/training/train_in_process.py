@@ -1,17 +1,21 @@
-"""Trains in a process of its own: python train_in_process.py CONFIG.json WORKDIR [STAGE STEP].
+"""Trains in a process of its own, alone or as one of several.
 
-With STAGE and STEP, SIGTERM arrives while that step is under way. Without them the run also counts
-how often each stage's step is traced, and writes the counts to WORKDIR/traces.json.
+With --preempt, SIGTERM arrives while that step is under way. Without it the run also counts how
+often each stage's step is traced, and writes the counts to WORKDIR/traces.json.
 """
 
+import argparse
 import json
 import os
 import signal
 import sys
 from pathlib import Path
 
-from pqmim_jax.training import mim_stage, pqvae_stage
+import jax
+
+from pqmim_jax.training import mim_stage, multihost, pqvae_stage
 from pqmim_jax.training.config import from_json
+from pqmim_jax.training.interruption import PeerLost
 from pqmim_jax.training.run import train
 
 MODULES = {"pqvae": pqvae_stage, "mim": mim_stage}
@@ -58,15 +62,27 @@ def counted(build, name, counts):
     return build_counted
 
 
-def main(config, workdir, stage=None, step=None):
+def main(args):
     counts = {}
-    if stage:
+    multihost.join(args.join)
+    if args.preempt:
+        stage, step = args.preempt
         preempt(stage, int(step))
     else:
         count_traces(counts)
-    train(from_json(Path(config).read_text()), Path(workdir))
-    (Path(workdir) / "traces.json").write_text(json.dumps(counts))
+    try:
+        train(from_json(Path(args.config).read_text()), args.workdir)
+    except PeerLost as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)
+    if jax.process_index() == 0:
+        (Path(args.workdir) / "traces.json").write_text(json.dumps(counts))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("config")
+    parser.add_argument("workdir")
+    parser.add_argument("--join", default="none")
+    parser.add_argument("--preempt", nargs=2, metavar=("STAGE", "STEP"))
+    main(parser.parse_args())

@@ -1,0 +1,52 @@
+"""The price of codewords in training: entropy-constrained quantization (Chou et al. 1989).
+
+The encoder of the codec chooses codewords by distance + lambda x bits. Codebooks and decoder that
+are trained on such choices fit them better than ones that only ever saw nearest codewords (ours).
+"""
+
+import jax
+import jax.numpy as jnp
+
+from pqmim_jax.losses.distortion import PEAK
+from pqmim_jax.training.config import ConfigError
+
+_MAX_BITS = 20.0  # of a codeword never seen
+
+
+def quality_weights(rate_weights, rate_scale: float, num_codebooks: int) -> jax.Array | None:
+    """Lambda of qualities 1..M, (M,) float32; None if all are zero.
+
+    Args:
+      rate_weights: `codec.rate_weights`, in squared error (8-bit units, summed over a token) a bit.
+      rate_scale: multiplies them.
+
+    Raises:
+      ConfigError: a scale without weights, a negative one, or not one weight for each quality.
+    """
+    if rate_scale == 0:
+        return None
+    if rate_scale < 0 or len(rate_weights) != num_codebooks:
+        raise ConfigError(
+            f"rate_scale {rate_scale} must be >= 0 and codec.rate_weights must hold "
+            f"{num_codebooks} values, not {len(rate_weights)}"
+        )
+    return rate_scale * jnp.asarray(rate_weights, jnp.float32)
+
+
+def static_bits(counts: jax.Array) -> jax.Array:
+    """Ideal code length of every codeword by its frequency; (M, K) counts -> (M, K) float32."""
+    share = counts / jnp.maximum(counts.sum(-1, keepdims=True), 1e-9)
+    return jnp.minimum(-jnp.log2(jnp.maximum(share, 1e-12)), _MAX_BITS)
+
+
+def penalty(bits: jax.Array, weights: jax.Array) -> jax.Array:
+    """Price of codewords on the scale of squared distances between latents.
+
+    Args:
+      bits: (M, K), or (B, h, w, M, K).
+      weights: (B,) lambda of every example.
+
+    Returns:
+      (B, 1, 1, M, K), or the shape of `bits`.
+    """
+    return weights[:, None, None, None, None] * bits / PEAK**2
