@@ -4,6 +4,9 @@
 #   PQMIM_VENV     where the environment lies (default: .venv in the repository)
 #   PQMIM_PYTHON   the Python to make it with (default: python3.11, else python3)
 
+# Everything here runs on the CPU; where the tests have installed libtpu, JAX would look for a TPU.
+export JAX_PLATFORMS="${JAX_PLATFORMS:-cpu}"
+
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${PQMIM_VENV:-$root/.venv}"
 bin="$venv/bin"

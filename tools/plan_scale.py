@@ -6,10 +6,10 @@
     python tools/plan_scale.py --config=configs/imagenet_pqvae.py --batch-per-chip=16 \\
         --weak-scaling v5e:1x1,v5e:4x4,v5e:16x16
 
-Compiles the real train step ahead of time (needs `pip install libtpu`; minutes for a large model)
-and prints, per chip: memory, FLOPs, bytes accessed, collectives, and the roofline: the time of
-what the step waits for longest if everything else overlaps. XLA's count of bytes includes those
-that stay in on-chip memory, so "memory" is pessimistic; compute and network are lower bounds.
+Compiles the real train step ahead of time (needs `pip install "pqmim-jax[plan]"`; minutes for a
+large model) and prints, per chip: memory, FLOPs, bytes accessed, collectives, and the roofline: the
+time of what the step waits for longest if everything else overlaps. XLA's count of bytes includes
+those that stay in on-chip memory, so "memory" is pessimistic; compute and network are lower bounds.
 
 --sweep KEY=VALUE,VALUE also takes any key of the config. Exit code: 0 if something compiles and
 fits, 1 if nothing does, 2 for wrong usage.
@@ -136,7 +136,7 @@ def make_plan(config, stage: str, topology: str):
         from pqmim_jax.scale_plan import plan
     except ImportError as error:
         raise PlanError(
-            f'the package {error.name!r} is missing: pip install "pqmim-jax[train]" libtpu'
+            f'the package {error.name!r} is missing: pip install "pqmim-jax[plan]"'
         ) from error
     return plan.make_plan(config, stage, topology)
 

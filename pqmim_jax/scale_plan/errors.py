@@ -10,4 +10,4 @@ class MissingLibtpu(PlanError):
 
     def __init__(self):
         """Says how to install it."""
-        super().__init__("compiling for a TPU needs libtpu: pip install libtpu")
+        super().__init__("compiling for a TPU needs libtpu: pip install 'pqmim-jax[plan]'")

@@ -32,7 +32,7 @@ def train_mim(config, workdir, mesh) -> TrainState:
     """Trains (or goes on training) in `workdir`/mim, writes `workdir`/model."""
     section, frozen = load_autoencoder(config, workdir)
     stage = mim_stage(config, section)
-    counts = _training_set_counts(config, section, frozen)
+    counts = training_set_counts(config, section, frozen)
     constants = (frozen, np.asarray(rate.static_bits(counts + 0.5)))
 
     def start() -> dict[str, Any]:
@@ -141,7 +141,7 @@ def load_autoencoder(config, workdir) -> tuple[ConfigDict, dict]:
     return ConfigDict(stored.config["autoencoder"]), stored.autoencoder
 
 
-def _training_set_counts(config, section, frozen: dict) -> np.ndarray:
+def training_set_counts(config, section, frozen: dict) -> np.ndarray:
     """(M, K) int64 codeword counts over some training crops, equal on all processes.
 
     Where the MIM learns from rate-aware choices, of those that quality M makes: frequencies and

@@ -78,7 +78,7 @@ def test_without_libtpu_it_says_how_to_get_it(tool, monkeypatch, capsys):
         ["--weak-scaling=v5e:1x1,v5e:4x4", "--batch-per-chip=1"],
     ):
         assert tool.main([*SMOKE, *arguments]) == 1
-        assert capsys.readouterr().err.endswith(": pip install libtpu\n")
+        assert capsys.readouterr().err.endswith(": pip install 'pqmim-jax[plan]'\n")
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,8 @@ def test_a_state_that_diverged_between_reports_replaces_no_good_checkpoint(tmp_p
     with pytest.raises(TrainingError):
         toy.run(60, log_every=20, **{"checkpoints.every": 1})
     assert toy.stored() == triangle(44)
+
+
+def test_a_profile_of_some_steps_is_written_when_asked_for(toy):
+    toy.run(14, profile_steps=2)
+    assert list((toy.directory / "profile").rglob("*.xplane.pb"))

@@ -1,9 +1,12 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pqmim_jax.losses.codebook import perplexity
+from pqmim_jax.models import build_autoencoder
 from pqmim_jax.models.quantizer import nearest_codewords
-from pqmim_jax.training import rate
+from pqmim_jax.training import mim_stage, pqvae_stage, rate
 from pqmim_jax.training.config import ConfigError
 
 
@@ -30,3 +33,32 @@ def test_a_scale_of_zero_means_no_price_and_bad_ones_are_refused():
     for weights, scale in (((), 1.0), ((1, 2), 1.0), ((1, 2, 3), -1.0)):
         with pytest.raises(ConfigError, match="rate_scale"):
             rate.quality_weights(weights, scale, 3)
+
+
+def test_counts_of_priced_choices_are_more_skewed(tiny_config):
+    section = tiny_config.autoencoder
+    frozen = pqvae_stage.start_values(tiny_config)["params"]
+    nearest = mim_stage.training_set_counts(tiny_config, section, frozen)
+    tiny_config.codec.rate_weights = (20000.0, 20000.0)
+    tiny_config.mim_training.rate_scale = 1.0
+    priced = mim_stage.training_set_counts(tiny_config, section, frozen)
+    assert nearest.sum() == priced.sum()
+    assert (perplexity(priced) < 0.95 * perplexity(nearest)).all()
+
+
+def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config):
+    """Masked indices follow the model's probabilities, visible ones only the frequencies."""
+    tiny_config.codec.rate_weights = (1e9, 1e9)  # nothing but the price counts
+    tiny_config.mim_training.update(rate_scale=1.0, nearest_share=0.0)
+    stage = mim_stage.mim_stage(tiny_config, tiny_config.autoencoder)
+    state = stage.init(jax.random.key(0))
+    bias = np.zeros((2, 8), np.float32)
+    bias[:, 5] = 4.0
+    head = {name: np.zeros_like(value) for name, value in state.params["head"].items()}
+    state = state.replace(params={**state.params, "head": {**head, "output_bias": bias}})
+    frozen = pqvae_stage.init_params(build_autoencoder(tiny_config.autoencoder), jax.random.key(1))
+    static_bits = jnp.full((2, 8), 3.0)
+    batch = {"image": np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)}
+    _, metrics = jax.jit(stage.step_fn)(state, batch, jax.random.key(2), frozen, static_bits)
+    cheapest = -np.log2(np.exp(4.0) / (np.exp(4.0) + 7))
+    np.testing.assert_allclose(metrics["bits_per_index"], cheapest, rtol=1e-5)

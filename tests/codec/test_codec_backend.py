@@ -1,0 +1,28 @@
+"""A pool of JAX's that the codec did not start is a reason to warn, its own is not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+LOAD = "from pqmim_jax import Codec; Codec.load(); Codec.load()"
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core: every pool has one thread")
+@pytest.mark.parametrize(
+    ("program", "nproc", "warned"),
+    [
+        (f"import jax; jax.devices(); {LOAD}", None, True),
+        (f"import jax; jax.devices(); {LOAD}", "1", False),
+        (f"import jax; {LOAD}", None, False),
+    ],
+)
+def test_using_jax_before_the_codec_warns_where_it_can_matter(program, nproc, warned):
+    environment = {name: value for name, value in os.environ.items() if name != "NPROC"}
+    environment |= {"JAX_PLATFORMS": "cpu"} | ({"NPROC": nproc} if nproc else {})
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("Call Codec.load() first, or set NPROC=1" in done.stderr) == warned

@@ -1,0 +1,50 @@
+"""Which checkpoints stay."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from ml_collections import ConfigDict
+
+from pqmim_jax.training.checkpoints import Checkpoints, restore_params
+from pqmim_jax.training.state import TrainState
+
+
+def save_all(directory, scores, **options):
+    """Saves a step for each score (None: without metrics); returns the steps that stay."""
+    options = ConfigDict({"every": 1, "kept": 2, "keep_every": 0, "best": 0, **options})
+    checkpoints = Checkpoints(directory, options, "validation/mse")
+    for step, score in enumerate(scores, start=1):
+        state = TrainState(jnp.int32(step), {"w": jnp.float32(step)}, (), None)
+        metrics = None if score is None else {"validation/mse": score}
+        checkpoints.save(step, state, {"taken": step}, metrics)
+    checkpoints.close()
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({}, [6, 7]),
+        ({"kept": 1}, [7]),
+        ({"keep_every": 3}, [3, 6, 7]),
+        ({"best": 1}, [2, 6, 7]),
+        ({"best": 2, "kept": 1}, [2, 4, 7]),
+    ],
+)
+def test_newest_regular_and_best_checkpoints_stay(tmp_path, options, kept):
+    scores = [5.0, 1.0, 4.0, 2.0, None, 3.0, None]
+    assert save_all(tmp_path, scores, **options) == kept
+
+
+def test_a_half_written_checkpoint_is_not_restored(tmp_path):
+    save_all(tmp_path, [None, None])
+    (tmp_path / "3.orbax-checkpoint-tmp").mkdir()
+    (tmp_path / "3.orbax-checkpoint-tmp" / "state").mkdir()
+    options = ConfigDict({"every": 1, "kept": 2, "keep_every": 0, "best": 0})
+    checkpoints = Checkpoints(tmp_path, options, "validation/mse")
+    assert checkpoints.latest_step() == 2
+    like = jax.eval_shape(lambda: TrainState(jnp.int32(0), {"w": jnp.float32(0)}, (), None))
+    state, data = checkpoints.restore(like)
+    checkpoints.close()
+    assert (int(state.step), float(state.params["w"]), data) == (2, 2.0, {"taken": 2})
+    assert float(restore_params(tmp_path)["w"]) == 2
