@@ -7,6 +7,9 @@ The decoder knows nothing of it.
 import numpy as np
 
 PEAK = 255.0
+# Code length of every frequency out of 2**16: a logarithm for each codeword took longer than the
+# network. No codeword has frequency 0.
+_BITS = 16 - np.log2(np.maximum(np.arange(2**16 + 1), 1)).astype(np.float32)
 
 
 def squared_distances(sub_vectors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
@@ -30,5 +33,5 @@ def choose(distances: np.ndarray, tables: np.ndarray, rate_weight: float) -> np.
     """
     if rate_weight == 0:
         return np.argmin(distances, axis=-1)
-    bits = 16 - np.log2(np.diff(tables.astype(np.int64), axis=-1))
-    return np.argmin(distances + rate_weight * bits, axis=-1)
+    frequencies = tables[:, 1:] - tables[:, :-1]
+    return np.argmin(distances + np.float32(rate_weight) * _BITS[frequencies], axis=-1)

@@ -12,6 +12,7 @@ from training_process import start, start_hosts
 from pqmim_jax.training.checkpoints import restore_params
 
 STAGES = ("pqvae", "mim")
+LOSSES = ("distortion", "bits_per_index", "validation/mse", "validation/bits_per_pixel")
 STEPS = 20
 
 
@@ -61,9 +62,11 @@ def assert_same_metrics(workdir, reference, rtol):
         for line, other in zip(lines, expected, strict=True):
             assert line.keys() == other.keys()
             for name in line:
+                # One sub-vector halfway between two codewords moves the others more than a loss.
+                tolerance = rtol if name in LOSSES else 10 * rtol
                 message = f"{stage} step {line['step']} {name}"
                 a, b = (np.array(x[name], float) for x in (line, other))
-                np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol, err_msg=message)
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=message)
 
 
 def run_hosts(config, workdir, cache, hosts, devices):
@@ -73,7 +76,7 @@ def run_hosts(config, workdir, cache, hosts, devices):
         assert status == 0, log
 
 
-@pytest.mark.parametrize(("hosts", "devices"), [(2, 2), (4, 1)])
+@pytest.mark.parametrize(("hosts", "devices"), [(2, 2), pytest.param(4, 1, marks=pytest.mark.slow)])
 def test_hosts_and_devices_do_not_change_the_losses(
     config, cache, reference, tmp_path, hosts, devices
 ):
@@ -88,7 +91,7 @@ def test_hosts_and_devices_do_not_change_the_losses(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"mesh.fsdp": 4},
+        pytest.param({"mesh.fsdp": 4}, marks=pytest.mark.slow),
         {"mesh.fsdp": 2, "mesh.tensor": 2},
         {"pqvae_training.remat": True, "mim_training.remat": True}
         | {"pqvae_training.accumulate_steps": 2, "mim_training.accumulate_steps": 2},
