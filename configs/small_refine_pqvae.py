@@ -1,7 +1,7 @@
 """The packaged model `small`, second run, stage 1: the autoencoder on rate-aware choices.
 
-Starts from the autoencoder that configs/small_pqvae.py and configs/small_mim.py trained, and goes on
-with codewords chosen by distance + lambda x bits (entropy-constrained quantization, Chou et al.
+Starts from the autoencoder that configs/small_pqvae.py and configs/small_mim.py trained, and goes
+on with codewords chosen by distance + lambda x bits (entropy-constrained quantization, Chou et al.
 1989; that a PQ-VAE is trained so is ours):
 
     pqmim train --config=configs/small_refine_pqvae.py --workdir=runs/refined \\
