@@ -162,7 +162,7 @@ def test_train_applies_both_forms_of_override(pqmim, config, tmp_path, trained_w
     )  # fmt: skip
     assert (done.code, done.err) == (0, "")
     [(resolved, workdir)] = trained_with
-    assert workdir == tmp_path / "run"
+    assert workdir == str(tmp_path / "run")
     assert resolved.mim.width == 64
     assert resolved.data.source == "folder:my photos"
     assert resolved.mesh.data == -1
