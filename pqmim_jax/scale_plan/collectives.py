@@ -10,7 +10,7 @@ KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective
 _OPCODES = frozenset(KINDS) | {f"{kind}-start" for kind in KINDS}
 _GROUPS = re.compile(
     r"replica_groups=(?:\{\{(?P<listed>[\d,]*)\}|\[\d+,(?P<iota>\d+)\]<="
-    r"|mesh\[(?P<mesh>[^\]]*)\] \{(?P<axes>[^}]*)\})"
+    r"|mesh\[(?P<mesh>[^\]]*)\](?:, device_ids=\([^{]*\))? \{(?P<axes>[^}]*)\})"
 )
 _CHANNEL = re.compile(r"channel_id=(\d+)")
 _PARTITIONS = re.compile(r"num_partitions=(\d+)")

@@ -39,7 +39,7 @@ def test_counts_of_priced_choices_are_more_skewed(tiny_config):
     section = tiny_config.autoencoder
     frozen = pqvae_stage.start_values(tiny_config)["params"]
     nearest = mim_stage.training_set_counts(tiny_config, section, frozen)
-    tiny_config.codec.rate_weights = (20000.0, 20000.0)
+    tiny_config.codec.rate_weights = (2e6, 2e6)
     tiny_config.mim_training.rate_scale = 1.0
     priced = mim_stage.training_set_counts(tiny_config, section, frozen)
     assert nearest.sum() == priced.sum()
