@@ -6,7 +6,7 @@ frequencies, masked ones by their price under the MIM itself (ours):
     pqmim train --config=configs/small_refine_mim.py --workdir=runs/refined \\
         --config.mim_training.start_from=runs/small --config.data.source=folder:PHOTOS
 
-35 minutes on two idle CPU cores.
+It took 46 minutes on two CPU cores that did other work besides.
 """
 
 import runpy

@@ -30,25 +30,8 @@
 # time limit, after which the batch script puts itself back. The job runs in the folder that this was
 # called in, its log is NAME-JOBID.log there.
 set -euo pipefail
-
-usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}"; }
-
-fail() {
-    echo "error: $1" >&2
-    exit 2
-}
-
-# Its arguments as one line that a shell splits into the same arguments again.
-quote() {
-    local argument escaped="'\\''" separator=""
-    for argument in "$@"; do
-        if [[ ! "$argument" =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]]; then
-            argument="'${argument//\'/$escaped}'"
-        fi
-        printf '%s%s' "$separator" "$argument"
-        separator=" "
-    done
-}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/command_line.sh"
 
 take_arguments() {
     nodes="" gpus_per_node="" cpus_per_gpu=8 time=24:00:00 partition="" job_name=pqmim dry_run=false

@@ -29,28 +29,11 @@
 # script: Ctrl-C leaves it running, and the same command again attaches to it. The slice costs money
 # until it is deleted, which this script does only to one that was preempted.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/command_line.sh"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
-usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}"; }
-
-fail() {
-    echo "error: $1" >&2
-    exit 2
-}
-
 say() { echo "$(date +%H:%M:%S) $*" >&2; }
-
-# Its arguments as one line that a shell splits into the same arguments again.
-quote() {
-    local argument escaped="'\\''" separator=""
-    for argument in "$@"; do
-        if [[ ! "$argument" =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]]; then
-            argument="'${argument//\'/$escaped}'"
-        fi
-        printf '%s%s' "$separator" "$argument"
-        separator=" "
-    done
-}
 
 run() {
     if $dry_run; then quote "$@" && echo; else "$@"; fi

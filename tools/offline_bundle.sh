@@ -25,14 +25,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-
-usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$here/offline_bundle.sh"; }
-
-fail() {
-    echo "error: $1" >&2
-    exit 2
-}
+source "$(dirname "${BASH_SOURCE[0]}")/command_line.sh"
 
 run() {
     if $dry_run; then

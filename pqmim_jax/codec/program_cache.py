@@ -23,8 +23,9 @@ _SOURCES = ("models", "codec", "coding")  # what a traced program is made from
 _ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
 
+@cache
 def start_backend() -> None:
-    """Starts JAX (if nothing has yet) with one thread inside a program.
+    """Starts JAX (if nothing has yet) with one thread inside a program; once in a process.
 
     The compile option alone leaves last bits that depend on the number of cores: XLA splits some
     work by the size of its thread pool, which it takes from NPROC once, when it starts. Parallel
@@ -43,15 +44,12 @@ def start_backend() -> None:
             del os.environ["NPROC"]
         else:
             os.environ["NPROC"] = before
-    start_backend.done = True
 
 
 def _warn_of_foreign_pool() -> None:
-    """Unless the pool is ours, or of one thread, or the program runs elsewhere anyway."""
-    own = getattr(start_backend, "done", False)
-    if own or os.environ.get("NPROC") == "1" or os.cpu_count() == 1:
-        return
-    if jax.default_backend() == "cpu":
+    """Unless the pool has one thread, or the programs run elsewhere anyway."""
+    one_thread = os.environ.get("NPROC") == "1" or os.cpu_count() == 1
+    if not one_thread and jax.default_backend() == "cpu":
         warnings.warn(
             "JAX was in use before the codec: on CPU its files may then not decode in another "
             "process. Call Codec.load() first, or set NPROC=1 before JAX starts",

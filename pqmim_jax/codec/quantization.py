@@ -7,8 +7,8 @@ The decoder knows nothing of it.
 import numpy as np
 
 PEAK = 255.0
-# Code length of every frequency out of 2**16: a logarithm for each codeword took longer than the
-# network. No codeword has frequency 0.
+# Code length of every frequency out of 2**16: looking it up is cheaper than a logarithm for each
+# codeword. None has frequency 0.
 _BITS = 16 - np.log2(np.maximum(np.arange(2**16 + 1), 1)).astype(np.float32)
 
 

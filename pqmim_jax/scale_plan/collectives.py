@@ -1,6 +1,7 @@
 """The collectives of a compiled program: what the chips send each other in a step."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
@@ -31,6 +32,11 @@ class Collective:
         share = (self.group - 1) / self.group
         factors = {"all-reduce": 2 * share, "collective-permute": 1.0}
         return self.bytes * factors.get(self.kind, share)
+
+
+def bytes_sent(collectives: Iterable[Collective]) -> float:
+    """What a chip sends in a step."""
+    return sum(each.sent * each.runs for each in collectives)
 
 
 def parse_collectives(text: str, passes: int = 1) -> list[Collective]:

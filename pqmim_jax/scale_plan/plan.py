@@ -9,7 +9,7 @@ import jax
 from jax.experimental import topologies
 
 from pqmim_jax.scale_plan.chips import EXAMPLES, Slice, parse_topology
-from pqmim_jax.scale_plan.collectives import Collective, parse_collectives
+from pqmim_jax.scale_plan.collectives import Collective, bytes_sent, parse_collectives
 from pqmim_jax.scale_plan.errors import MissingLibtpu, PlanError
 from pqmim_jax.scale_plan.roofline import Roofline, roofline
 from pqmim_jax.training.mim_stage import mim_stage
@@ -56,7 +56,7 @@ class Plan:
     @property
     def roofline(self) -> Roofline:
         """Lower bound of the step's time, by XLA's counts."""
-        sent = sum(each.sent * each.runs for each in self.collectives)
+        sent = bytes_sent(self.collectives)
         return roofline(self.flops, self.bytes_accessed, sent, self.where)
 
     @property

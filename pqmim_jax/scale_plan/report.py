@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pqmim_jax.scale_plan.collectives import KINDS, Collective
+from pqmim_jax.scale_plan.collectives import KINDS, bytes_sent
 from pqmim_jax.scale_plan.plan import Plan
 
 GIB = 2**30
@@ -47,7 +47,7 @@ def row(name: str, plan: Plan | str) -> str:
         "yes" if plan.fits else "no",
         f"{plan.flops / 1e9:.0f}",
         f"{plan.bytes_accessed / 1e9:.2f}",
-        f"{_sent(plan.collectives) / 1e6:.1f}",
+        f"{bytes_sent(plan.collectives) / 1e6:.1f}",
         f"{line.step_s * 1e3:.2f}",
         line.bound,
         f"{plan.images_per_s:.0f}",
@@ -121,7 +121,7 @@ def _collective_lines(plan: Plan) -> list[str]:
             size = sum(each.bytes * each.runs for each in some)
             lines.append(
                 f"{kind:20} {count:5d} a step, {size / 1e6:9.2f} MB, "
-                f"a chip sends {_sent(some) / 1e6:9.2f} MB"
+                f"a chip sends {bytes_sent(some) / 1e6:9.2f} MB"
             )
     return lines or ["no collectives"]
 
@@ -137,10 +137,6 @@ def _roofline_lines(plan: Plan) -> list[str]:
         f"{'images/s a chip':42} {plan.images_per_s / plan.where.chips:9.1f}",
         f"{'model FLOP utilisation at the roofline':42} {line.mfu:9.1%}",
     ]
-
-
-def _sent(collectives: Sequence[Collective]) -> float:
-    return sum(each.sent * each.runs for each in collectives)
 
 
 def _mesh(plan: Plan) -> str:

@@ -1,5 +1,6 @@
 """The training loop, the same for every stage: batches in, metrics and checkpoints out."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -88,8 +89,8 @@ def _start(checkpoints: Checkpoints, stage: Stage, layout: Layout, start_values,
         batches.set_state(data_state)
         return state
     values = start_values()
-    key = place(np.uint32(seed), layout.replicated)
-    state = jax.jit(lambda s: stage.init(jax.random.key(s)), out_shardings=layout.state)(key)
+    init = jax.jit(lambda: stage.init(jax.random.key(seed)), out_shardings=layout.state)
+    state = init()
     placed = {name: place(value, getattr(layout.state, name)) for name, value in values.items()}
     return state.replace(**placed)
 
@@ -112,21 +113,21 @@ class _Loop:
         self._throughput = Throughput(stage.batch_size, stage.steps, first_step, flops)
 
     def run(self, state: TrainState, batches, checkpoints: Checkpoints) -> TrainState:
-        with StopOnSignal() as stop, jax.transfer_guard("disallow"):
+        profile = contextlib.closing(self._profile)
+        with profile, StopOnSignal() as stop, jax.transfer_guard("disallow"):
             for step in range(self.step + 1, self._stage.steps + 1):
                 self.step = step
                 state, metrics = self._advance(state, batches)
                 last = step == self._stage.steps
                 scores = self._measure(state, metrics, last)
-                stopping = stop_agreed(self.step, stop.requested)
-                if last or stopping or scores or self.step % self._config.checkpoints.every == 0:
+                stopping = stop_agreed(step, stop.requested)
+                if last or stopping or scores or step % self._config.checkpoints.every == 0:
                     self._check_finite(metrics)
-                    checkpoints.save(self.step, state, batches.get_state(), scores)
+                    checkpoints.save(step, state, batches.get_state(), scores)
                 if stopping and not last:
                     raise Interrupted(
-                        f"{self._stage.name} stopped at step {self.step}, checkpoint saved"
+                        f"{self._stage.name} stopped at step {step}, checkpoint saved"
                     )
-        self._profile.close()
         return state
 
     def _advance(self, state: TrainState, batches):

@@ -29,8 +29,7 @@ class MetricLog:
             return
         metrics = {name: np.asarray(value, np.float64) for name, value in metrics.items()}
         self._metrics.append(step, {name: _jsonable(value) for name, value in metrics.items()})
-        if timing:
-            self._timing.append(step, timing)
+        self._timing.append(step, timing)
         if self._board is not None:
             means = {name: float(np.mean(value)) for name, value in {**metrics, **timing}.items()}
             self._board.write_scalars(step, means)
@@ -43,11 +42,17 @@ class _JsonLines:
         self._path = path
         lines = path.read_text().splitlines() if path.exists() else []
         kept = [line for line in lines if _step_of(line) <= resume_step]
-        self._path.write_text("".join(line + "\n" for line in kept))
+        self._text = "".join(line + "\n" for line in kept)
+        path.write_text(self._text)
 
     def append(self, step: int, values: dict[str, Any]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        line = json.dumps({"step": step, **values}) + "\n"
+        if "://" in str(self._path):  # object stores replace whole objects only
+            self._text += line
+            self._path.write_text(self._text)
+        else:
+            with self._path.open("a") as file:
+                file.write(line)
 
 
 def _jsonable(value: np.ndarray):

@@ -21,11 +21,11 @@ from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
 from pqmim_jax.training.pqvae_step import to_network
 from pqmim_jax.training.sharding import replicated
-from pqmim_jax.training.stage import Stage
+from pqmim_jax.training.stage import Stage, sizes_of
 from pqmim_jax.training.state import TrainState
 from pqmim_jax.training.warm_start import take_matching
 
-_PRICE_ROUNDS = 3  # beyond which frequencies move by less than a percent
+_PRICE_ROUNDS = 3  # of choosing by frequencies and counting again
 
 
 def train_mim(config, workdir, mesh) -> TrainState:
@@ -71,10 +71,7 @@ def mim_stage(config, section) -> Stage:
     step_fn = build_mim_step(model, autoencoder, tx, jnp.asarray(stages), options, weights)
     return Stage(
         name="mim",
-        steps=options.steps,
-        batch_size=options.batch_size,
-        crop=options.crop,
-        passes=options.accumulate_steps,
+        **sizes_of(options),
         init=init,
         step_fn=step_fn,
         eval_fn=build_mim_eval(model, autoencoder, jnp.asarray(stages)),

@@ -40,7 +40,7 @@ def build_mim_step(
     With `rate_weights` (lambda of qualities 1..M) visible indices are chosen by distance +
     lambda x `static_bits`, masked ones by the model's own bits, as the codec's encoder does.
     """
-    bits_of_rows = _build_bits(model, autoencoder, rate_weights is not None)
+    bits_of_rows = _build_bits(model, rate_weights is not None)
 
     def step(state: TrainState, batch, key, frozen, static_bits):
         mask_key, weight_key = jax.random.split(jax.random.fold_in(key, state.step))
@@ -51,7 +51,9 @@ def build_mim_step(
         targets = jnp.maximum(mask.target.sum(), 1).astype(jnp.float32)
 
         def loss_fn(params, part):
-            bits = bits_of_rows(params, part, frozen, static_bits)
+            image = to_network(part["image"])
+            distances = autoencoder.apply({"params": frozen}, image, method="distances")
+            bits = bits_of_rows(params, distances, part["mask"], part["weights"], static_bits)
             return bits.sum() / targets, bits
 
         parts = {"image": batch["image"], "mask": mask, "weights": weights}
@@ -62,26 +64,23 @@ def build_mim_step(
         metrics = {
             "bits_per_index": bits.sum() / targets,
             "bits_per_codebook": bits.sum(0) / targets_each,
-            "grad_norm": optax.global_norm(grads),
+            "grad_norm": optax.tree.norm(grads),
         }
         return TrainState(state.step + 1, params, opt_state, None), metrics
 
     return step
 
 
-def _build_bits(model: MaskedImageModel, autoencoder: Autoencoder, rate_aware: bool):
-    """(params, rows, frozen, static_bits) -> bits of the masked indices, (B, M)."""
+def _build_bits(model: MaskedImageModel, rate_aware: bool):
+    """(params, distances (B, h, w, M, K), mask, weights (B,), static_bits) -> bits (B, M)."""
 
-    def bits_of_rows(params, rows, frozen, static_bits) -> jax.Array:
-        mask: TrainingMask = rows["mask"]
-        image = to_network(rows["image"])
-        distances = autoencoder.apply({"params": frozen}, image, method="distances")
-        indices = jnp.argmin(distances + rate.penalty(static_bits, rows["weights"]), axis=-1)
+    def bits_of_rows(params, distances, mask: TrainingMask, weights, static_bits) -> jax.Array:
+        indices = jnp.argmin(distances + rate.penalty(static_bits, weights), axis=-1)
         visible = jnp.where(mask.visible, indices, UNKNOWN)
         logits = model.apply({"params": params}, visible, indices)
         if rate_aware:
             own_bits = jax.lax.stop_gradient(-jax.nn.log_softmax(logits) / jnp.log(2.0))
-            indices = jnp.argmin(distances + rate.penalty(own_bits, rows["weights"]), axis=-1)
+            indices = jnp.argmin(distances + rate.penalty(own_bits, weights), axis=-1)
         return jnp.sum(cross_entropy_bits(logits, indices) * mask.target, axis=(1, 2))
 
     return bits_of_rows
@@ -103,18 +102,21 @@ def build_mim_eval(model: MaskedImageModel, autoencoder: Autoencoder, stage_map:
     The ideal code length of the nearest codewords, all M sub-quantizers, coded in the stages of
     `stage_map` (h, w, M).
     """
-    bits_of_rows = _build_bits(model, autoencoder, rate_aware=False)
+    bits_of_rows = _build_bits(model, rate_aware=False)
     stages = np.arange(np.max(stage_map) + 1)
 
     def evaluate(params, batch, frozen, static_bits) -> dict[str, jax.Array]:
         size, height, width, _ = batch["image"].shape
         grid = (size, *stage_map.shape)
+        image = to_network(batch["image"])
+        distances = autoencoder.apply({"params": frozen}, image, method="distances")
+        nearest = jnp.zeros((size,))  # lambda
 
         def add_stage(total, stage):
             known, coded = stage_map < stage, stage_map == stage
             mask = TrainingMask(jnp.broadcast_to(known, grid), jnp.broadcast_to(coded, grid))
-            rows = {"image": batch["image"], "mask": mask, "weights": jnp.zeros((size,))}
-            return total + bits_of_rows(params, rows, frozen, static_bits).sum(-1), None
+            bits = bits_of_rows(params, distances, mask, nearest, static_bits)
+            return total + bits.sum(-1), None
 
         total, _ = jax.lax.scan(add_stage, jnp.zeros((size,)), stages)
         return {"bits_per_pixel": total / (height * width)}

@@ -14,7 +14,7 @@ from pqmim_jax.training.loop import run_stage
 from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
 from pqmim_jax.training.pqvae_step import build_pqvae_eval, build_pqvae_step
-from pqmim_jax.training.stage import Stage
+from pqmim_jax.training.stage import Stage, sizes_of
 from pqmim_jax.training.state import TrainState
 from pqmim_jax.training.warm_start import take_matching
 
@@ -36,16 +36,11 @@ def pqvae_stage(config) -> Stage:
 
     def init(key: jax.Array) -> TrainState:
         params = init_params(model, key)
-        vectors = options.batch_size * (options.crop // model.f) ** 2
-        codebook = codebook_state.initial_state(params["quantizer"]["codebooks"], vectors)
-        return TrainState(jnp.int32(0), params, tx.init(params), codebook)
+        return TrainState(jnp.int32(0), params, tx.init(params), _even_usage(params, config))
 
     return Stage(
         name="pqvae",
-        steps=options.steps,
-        batch_size=options.batch_size,
-        crop=options.crop,
-        passes=options.accumulate_steps,
+        **sizes_of(options),
         init=init,
         step_fn=build_pqvae_step(model, tx, options, config.codec.rate_weights),
         eval_fn=build_pqvae_eval(model),
@@ -75,10 +70,15 @@ def start_values(config) -> dict[str, Any]:
         )
     else:
         return {}
-    vectors = options.batch_size * (options.crop // model.f) ** 2
-    codebook = codebook_state.initial_state(params["quantizer"]["codebooks"], vectors)
-    values = {"params": params, "codebook": codebook}
+    values = {"params": params, "codebook": _even_usage(params, config)}
     return from_first_process(jax.tree.map(np.asarray, values))
+
+
+def _even_usage(params: dict, config) -> codebook_state.CodebookState:
+    """Codebook averages to start from: every codeword used equally often."""
+    tokens = (config.pqvae_training.crop // config.autoencoder.f) ** 2
+    vectors = config.pqvae_training.batch_size * tokens
+    return codebook_state.initial_state(params["quantizer"]["codebooks"], vectors)
 
 
 def init_params(model: Autoencoder, key: jax.Array) -> dict:

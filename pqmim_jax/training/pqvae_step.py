@@ -70,7 +70,7 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
         full = quality == model.num_codebooks
         full_mse = jnp.sum(jnp.where(full, rows.pop("mse"), 0)) / full.sum()
         means = {name: values.mean() for name, values in rows.items()}
-        metrics = {**means, "mse_full": full_mse, "grad_norm": optax.global_norm(grads), **health}
+        metrics = {**means, "mse_full": full_mse, "grad_norm": optax.tree.norm(grads), **health}
         return TrainState(state.step + 1, params, opt_state, codebook), metrics
 
     return step

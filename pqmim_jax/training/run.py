@@ -25,6 +25,12 @@ def train(config, workdir) -> None:
     for stage in config.stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage!r}; choices: {', '.join(STAGES)}")
+    for name, steps in (
+        ("log_every", config.log_every),
+        ("checkpoints.every", config.checkpoints.every),
+    ):
+        if steps < 1:
+            raise ConfigError(f"{name} must be >= 1 step, got {steps}")
     workdir = epath.Path(workdir)
     mesh = build_mesh(config.mesh)
     if "pqvae" in config.stages:

@@ -40,6 +40,16 @@ class Stage:
         return {"image": jax.ShapeDtypeStruct(shape, np.uint8)}
 
 
+def sizes_of(options) -> dict[str, int]:
+    """The fields of a `Stage` that its section of the config names."""
+    return {
+        "steps": options.steps,
+        "batch_size": options.batch_size,
+        "crop": options.crop,
+        "passes": options.accumulate_steps,
+    }
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the state and the batch of a stage lie on a mesh."""

@@ -9,7 +9,6 @@ import pytest
 LOAD = "from pqmim_jax import Codec; Codec.load(); Codec.load()"
 
 
-@pytest.mark.skipif(os.cpu_count() == 1, reason="one core: every pool has one thread")
 @pytest.mark.parametrize(
     ("program", "nproc", "warned"),
     [
@@ -25,4 +24,6 @@ def test_using_jax_before_the_codec_warns_where_it_can_matter(program, nproc, wa
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert ("Call Codec.load() first, or set NPROC=1" in done.stderr) == warned
+    assert ("Call Codec.load() first, or set NPROC=1" in done.stderr) == (
+        warned and os.cpu_count() > 1  # a pool on one core has one thread
+    )

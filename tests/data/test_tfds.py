@@ -37,14 +37,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return tfds.core.DatasetInfo(builder=self, features=features, disable_shuffling=True)
 
     def _split_generators(self, dl_manager):
-        return {"train": self._examples(range(6)), "test": self._examples(range(6, 8))}
+        return {
+            "train": self._generate_examples(range(6)),
+            "test": self._generate_examples(range(6, 8)),
+        }
 
-    def _examples(self, keys):
+    def _generate_examples(self, keys):
         for k in keys:
             yield k, {self.feature: encoded(picture(k)), "label": k % 3}
-
-    def _generate_examples(self):
-        raise NotImplementedError
 
 
 class PhotoBuilder(Builder, skip_registration=True):

@@ -58,7 +58,8 @@ def checkout(tmp_path):
     """A git repository with the launcher and one config."""
     root = tmp_path / "checkout"
     (root / "tools").mkdir(parents=True)
-    shutil.copy(LAUNCHER, root / "tools")
+    for name in (LAUNCHER.name, "command_line.sh"):
+        shutil.copy(LAUNCHER.with_name(name), root / "tools")
     (root / "c.py").write_text("")
     git = ["git", "-C", root, "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from pqmim_jax.training import metric_log
 from pqmim_jax.training.metric_log import MetricLog
 
 
@@ -36,3 +37,37 @@ def test_a_new_run_starts_an_empty_log(tmp_path):
     MetricLog(tmp_path, 0).write(2, {"loss": 2}, {})
     MetricLog(tmp_path, 0)
     assert lines(tmp_path) == []
+
+
+class ObjectStore:
+    """A path of a store that, like gs://, replaces whole objects only."""
+
+    def __init__(self, objects, name="gs://bucket/run"):
+        self._objects, self._name = objects, name
+
+    def __truediv__(self, name):
+        return ObjectStore(self._objects, f"{self._name}/{name}")
+
+    def __str__(self):
+        return self._name
+
+    def exists(self):
+        return self._name in self._objects
+
+    def read_text(self):
+        return self._objects[self._name]
+
+    def write_text(self, text):
+        self._objects[self._name] = text
+
+
+def test_logs_in_an_object_store_need_no_appending(monkeypatch):
+    monkeypatch.setattr(metric_log, "_tensorboard_writer", lambda directory: None)
+    objects = {}
+    log = MetricLog(ObjectStore(objects), 0)
+    for step in (1, 2, 3):
+        log.write(step, {"loss": step}, {"step_s": 0.5})
+    MetricLog(ObjectStore(objects), 2).write(3, {"loss": 30}, {"step_s": 0.5})
+    stored = objects["gs://bucket/run/metrics.jsonl"].splitlines()
+    assert [json.loads(line)["loss"] for line in stored] == [1, 2, 30]
+    assert len(objects["gs://bucket/run/timing.jsonl"].splitlines()) == 3

@@ -144,6 +144,8 @@ def test_a_config_that_cannot_run_is_refused_before_training(tiny_config, tmp_pa
         ({"pqvae_training.distortion": "ssim"}, ValueError, "'ssim'.*mse, ms_ssim"),
         ({"pqvae_training.codebook_update": "sgd"}, ValueError, "'sgd'.*ema, gradient"),
         ({"stages": ("mim",)}, ConfigError, "no trained autoencoder in"),
+        ({"log_every": 0}, ConfigError, "log_every must be >= 1 step, got 0"),
+        ({"checkpoints.every": -1}, ConfigError, r"checkpoints\.every must be >= 1 step, got -1"),
         ({"mesh.data": 999}, ValueError, "mesh of data 999, .* does not fit"),
     ]
     for number, (overrides, error, message) in enumerate(cases):
