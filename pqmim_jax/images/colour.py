@@ -54,21 +54,25 @@ def convert_colours(image: Image.Image, conversion: Conversion) -> Image.Image:
     return converted
 
 
-def _transform(profile: ImageCms.ImageCmsProfile, mode: str) -> Conversion:
+def _transform(
+    profile: ImageCms.ImageCmsProfile, mode: str, flags: ImageCms.Flags = ImageCms.Flags.NONE
+) -> Conversion:
     return ImageCms.buildTransform(
         profile,
         ImageCms.createProfile("sRGB"),
         mode,
         "RGB",
         ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION | flags,
     ).apply
 
 
 def _grey_conversion(profile: ImageCms.ImageCmsProfile) -> Conversion | None:
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     mode = "L" if profile.profile.xcolor_space.strip() == "GRAY" else "RGB"
-    table = np.asarray(_transform(profile, mode)(ramp.convert(mode)))[0, :, 1]
+    # LittleCMS would lay a curve of few nodes through the ramp, up to 10 levels off.
+    convert = _transform(profile, mode, ImageCms.Flags.NOOPTIMIZE)
+    table = np.asarray(convert(ramp.convert(mode)))[0, :, 1].astype(int)
     if np.abs(table - np.arange(256)).max() <= _SRGB_TOLERANCE:
         return None
     return lambda image: image.point(table.tolist())

@@ -23,27 +23,23 @@ _DROPPED = frozenset(
 )
 
 
-def exif_block(image: Image.Image) -> bytes | None:
-    """The EXIF data of a loaded picture as a TIFF block; None if there is none to keep.
+def exif_block(exif: Image.Exif) -> bytes | None:
+    """The EXIF data of a picture as a TIFF block; None if there is none to keep.
 
-    Left out: the orientation, which is taken to be applied; the thumbnail; whatever only
-    describes the file that the picture came from.
+    Left out, here and in `exif`: the orientation, which is taken to be applied; the thumbnail;
+    whatever only describes the file that the picture came from.
 
     Raises:
       Exception: of nearly any kind, where the data is damaged.
     """
-    exif = image.getexif()
     for tag in _DROPPED.intersection(exif):
         del exif[tag]
     return exif.tobytes().removeprefix(PREFIX) if len(exif) else None
 
 
-def orientation(image: Image.Image) -> int:
-    """The orientation 1..8 of a loaded picture, from EXIF or XMP; 1 where it makes no sense."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # of nearly any kind; the pixels are good all the same
-        return 1
+def orientation(exif: Image.Exif) -> int:
+    """The orientation 1..8 that a picture's EXIF gives; 1 where that makes no sense."""
+    value = exif.get(ExifTags.Base.Orientation, 1)
     return value if value in range(1, 9) else 1
 
 

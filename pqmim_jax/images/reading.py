@@ -103,8 +103,8 @@ def _decode(image: Image.Image, keep_metadata: bool, notes: list[str]) -> Pictur
     conversion = None
     if profile and image.mode != "LAB" and (is_converted or not keep_metadata):
         conversion = _conversion(profile, mode.removesuffix("A"), notes)
-    pixels = _pixels(image, mode, conversion)
-    exif = _exif(image, notes) if keep_metadata else None
+    turn, exif = _exif(image, keep_metadata, notes)
+    pixels = _pixels(image, mode, conversion, turn)
     # Last, as it leafs through the pages of a TIFF file.
     pages = _count_pages(image)
     if pages > 1:
@@ -112,10 +112,9 @@ def _decode(image: Image.Image, keep_metadata: bool, notes: list[str]) -> Pictur
     return Picture(pixels, profile if keep_metadata and not is_converted else None, exif)
 
 
-def _pixels(image: Image.Image, mode: str, conversion: Conversion | None) -> np.ndarray:
+def _pixels(image: Image.Image, mode: str, conversion: Conversion | None, turn: int) -> np.ndarray:
     """Pixels of a loaded picture, strip by strip, put where they are when it is upright."""
     width, height = image.size
-    turn = orientation(image)
     channels = {"L": (), "LA": (2,), "RGB": (3,), "CMYK": (3,), "RGBA": (4,)}[mode]
     upright = np.empty(((width, height) if turn >= 5 else (height, width)) + channels, np.uint8)
     stored = as_stored(upright, turn)
@@ -137,12 +136,17 @@ def _conversion(profile: bytes, mode: str, notes: list[str]) -> Conversion | Non
         return None
 
 
-def _exif(image: Image.Image, notes: list[str]) -> bytes | None:
+def _exif(image: Image.Image, keep: bool, notes: list[str]) -> tuple[int, bytes | None]:
+    """Orientation of a loaded picture, and its EXIF data if that is to be kept."""
+    turn = 1
     try:
-        return exif_block(image)
-    except Exception:
-        notes.append("its EXIF data is damaged, and was left out")
-        return None
+        exif = image.getexif()  # with the orientation of XMP where EXIF has none
+        turn = orientation(exif)
+        return turn, exif_block(exif) if keep else None
+    except Exception:  # of nearly any kind; the pixels are good all the same
+        if keep:
+            notes.append("its EXIF data is damaged, and was left out")
+        return turn, None
 
 
 def _count_pages(image: Image.Image) -> int:

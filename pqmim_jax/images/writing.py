@@ -47,7 +47,8 @@ OUTPUT_SUFFIXES = tuple(_FORMATS)
 def encode_picture(picture: Picture, suffix: str) -> bytes:
     """A picture file's bytes.
 
-    PNG, TIFF, WebP, BMP, PPM and PGM hold the pixels exactly (WebP and PPM hold grey as RGB).
+    PNG, TIFF, WebP, BMP, PPM and PGM hold the pixels exactly (WebP and PPM hold grey as RGB);
+    TIFF is compressed (LZW) unless there is EXIF data.
     JPEG (quality 95, 4:4:4) and AVIF (quality 100, 4:4:4: grey and alpha exact, a few 255ths off
     in colours) come near. Where the format has no alpha the picture is laid on white.
 
@@ -65,11 +66,14 @@ def encode_picture(picture: Picture, suffix: str) -> bytes:
     target = _FORMATS[check_output_suffix(suffix)]
     notes: list[str] = []
     image = _fitted(picture, target, suffix, notes)
-    metadata = _metadata(picture, target, image.mode, notes)
+    options = target.options | _metadata(picture, target, image.mode, notes)
+    if target is _TIFF and "exif" in options:
+        del options["compression"]  # Pillow's compressed TIFF files cannot hold an EXIF directory
     buffer = io.BytesIO()
     try:
-        image.save(buffer, target.name, **target.options, **metadata)
-    except (OSError, ValueError) as error:
+        image.save(buffer, target.name, **options)
+    # Too many pixels is an OSError or a ValueError; damaged metadata can be nearly anything.
+    except Exception as error:
         raise ImageError(
             f"a picture of {image.width} x {image.height} pixels cannot be written as "
             f"{target.name}: {error}"
