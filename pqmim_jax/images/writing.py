@@ -66,9 +66,7 @@ def encode_picture(picture: Picture, suffix: str) -> bytes:
     target = _FORMATS[check_output_suffix(suffix)]
     notes: list[str] = []
     image = _fitted(picture, target, suffix, notes)
-    options = target.options | _metadata(picture, target, image.mode, notes)
-    if target is _TIFF and "exif" in options:
-        del options["compression"]  # Pillow's compressed TIFF files cannot hold an EXIF directory
+    options = _options(picture, target, image.mode, notes)
     buffer = io.BytesIO()
     try:
         image.save(buffer, target.name, **options)
@@ -113,6 +111,16 @@ def _fitted(picture: Picture, target: _Format, suffix: str, notes: list[str]) ->
     if wider not in target.modes:
         raise ImageError(f"{suffix} holds grey pictures only; .ppm and .png hold colours")
     return image.convert(wider)
+
+
+def _options(picture: Picture, target: _Format, mode: str, notes: list[str]) -> dict:
+    """Pillow's options for this picture in this format."""
+    options = target.options | _metadata(picture, target, mode, notes)
+    if target is _AVIF and mode == "L":
+        options["subsampling"] = "4:0:0"  # no colour planes, so that it is read as grey again
+    if target is _TIFF and "exif" in options:
+        del options["compression"]  # Pillow's compressed TIFF files cannot hold an EXIF directory
+    return options
 
 
 def _metadata(picture: Picture, target: _Format, mode: str, notes: list[str]) -> dict[str, bytes]:
