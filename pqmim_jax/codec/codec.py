@@ -61,7 +61,7 @@ class Codec:
         the same bytes).
         """
         self.model = model
-        self._programs = Programs(model, threads)
+        self.programs = Programs(model, threads)
         self._f = model.config["autoencoder"]["f"]
         self._codec_config = model.config["codec"]
         self._codebooks = _as_compared(model)
@@ -198,7 +198,7 @@ class Codec:
         latents = self._look_up(content.indices, header.quality)
         content.fill.soften(latents)
         grid = self._grid(*header.coded_size)
-        coded = transform.decode_latents(self._programs, grid, latents, header.quality)
+        coded = transform.decode_latents(self.programs, grid, latents, header.quality)
         size = (header.height, header.width)
         kept = content.attachments
         alpha = None
@@ -249,16 +249,16 @@ class Codec:
             shrink=settings.shrink,
             stages=settings.stages,
         )
-        order = self._order(header)
+        order = self.coding_order(header)
         data, indices, bits = writing.write(
-            self._programs, order, header, latents, self._codebooks, settings, source.attachments
+            self.programs, order, header, latents, self._codebooks, settings, source.attachments
         )
         return EncodedImage(data, indices, bits, settings)
 
     def encode_latents(self, image: np.ndarray) -> np.ndarray:
         """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""
         grid = self._grid(*image.shape[:2])
-        latents = transform.encode_latents(self._programs, grid, image)
+        latents = transform.encode_latents(self.programs, grid, image)
         return latents.reshape(*grid.tokens, self.qualities, -1)
 
     def nearest_indices(self, image: np.ndarray) -> np.ndarray:
@@ -281,7 +281,7 @@ class Codec:
           size: (H, W) in pixels.
         """
         latents = self._look_up(indices, quality)
-        return transform.decode_latents(self._programs, self._grid(*size), latents, quality)
+        return transform.decode_latents(self.programs, self._grid(*size), latents, quality)
 
     def _look_up(self, indices: np.ndarray, quality: int) -> np.ndarray:
         """Codewords (h, w, M, d) float32, zeros from `quality` on."""
@@ -292,15 +292,16 @@ class Codec:
     def _read(self, data, make_fill, max_pixels, *, tolerant) -> tuple[Header, reading.Content]:
         header, payload = unpack(data)
         reading.check_header(header, self.model, max_pixels)
-        order = self._order(header)
+        order = self.coding_order(header)
         if not tolerant:
             reading.check_length(header, order, self._codebooks.shape[1], len(payload.data))
         content = reading.read_content(
-            self._programs, order, header, payload, make_fill, tolerant=tolerant
+            self.programs, order, header, payload, make_fill, tolerant=tolerant
         )
         return header, content
 
-    def _order(self, header: Header) -> CodingOrder:
+    def coding_order(self, header: Header) -> CodingOrder:
+        """In which order a file with this header holds its indices."""
         schedule = header.schedule or self.default_schedule
         grid = self._grid(*header.coded_size)
         return CodingOrder(grid, self.qualities, header.quality, schedule)

@@ -16,10 +16,13 @@ TOLERANCE = 0.03
 """A file this much below the target is good enough."""
 
 _SHRINKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_FEWEST_BITS = 0.7  # a token; with less for each, a smaller picture with fewer tokens is better
+# Bits for each token between which a coded size is worth a try (measured on photographs: the best
+# size has 15 to 30): with less, fewer tokens are better; with more, all of them are exact already.
+_FEWEST_BITS, _MOST_BITS = 8.0, 80.0
 _TRIALS = 8  # of lambda at one quality
 _SLOPE = 0.35  # of log bytes over log lambda: the first guess
 _LARGEST_STEP = 64.0  # between two values of lambda
+_TYPICAL_WEIGHT = 1000.0
 
 
 def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
@@ -38,8 +41,11 @@ def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
     sides = source.colour.shape[:2]
     for shrink in _SHRINKS:
         tokens = math.prod(-(-side // (shrink * codec.pixels_per_token)) for side in sides)
-        if 8 * target_bytes < _FEWEST_BITS * tokens and shrink != _SHRINKS[-1]:
+        bits = 8 * target_bytes / tokens
+        if bits < _FEWEST_BITS and tokens > 1 and shrink != _SHRINKS[-1]:
             continue
+        if best is not None and bits > _MOST_BITS:
+            break
         search = _Search(codec, source, target_bytes, schedule, shrink)
         encoded = search.run()
         smallest = min(smallest, search.smallest)
@@ -92,9 +98,9 @@ class _Search:
         Interpolates log size over log lambda between the trials that enclose the target.
         """
         aim = self._target * (1 - TOLERANCE / 2)
-        weight = max(self._codec.limits.rate_weights[quality - 1], 1.0)
+        weight = self._codec.limits.rate_weights[quality - 1] or _TYPICAL_WEIGHT
         below = above = None  # (log lambda, log bytes) of files too large, and of those that fit
-        for _ in range(_TRIALS):
+        for trial in range(1, _TRIALS + 1):
             point = math.log(weight), math.log(size(weight))
             if self._good_enough():
                 return
@@ -102,7 +108,7 @@ class _Search:
                 below = point
             else:
                 above = point
-            weight = math.exp(_next_weight(below, above, math.log(aim)))
+            weight = math.exp(_next_weight(below, above, math.log(aim), trial))
             if weight > 1e9:
                 return
 
@@ -121,11 +127,11 @@ class _Search:
         return self._best is not None and len(self._best.data) >= self._target * (1 - TOLERANCE)
 
 
-def _next_weight(below, above, aim: float) -> float:
-    """Log lambda whose file should have `aim` log bytes."""
+def _next_weight(below, above, aim: float, trial: int) -> float:
+    """Log lambda whose file should have `aim` log bytes; bolder with each trial on one side."""
     if below is None or above is None:
         known = below or above
-        step = (known[1] - aim) / _SLOPE
+        step = trial * (known[1] - aim) / _SLOPE
         limit = math.log(_LARGEST_STEP)
         return known[0] + float(np.clip(step, -limit, limit))
     share = (below[1] - aim) / max(below[1] - above[1], 1e-9)

@@ -110,12 +110,12 @@ def test_attachments_follow_the_payload_with_their_checksums():
     assert data[:-4] == bytes.fromhex(expected)
     assert coding.read_attachments(header, data[-11:]) == {coding.ALPHA: b"a", coding.EXIF: b"bc"}
     for length in range(11):
-        with pytest.raises(coding.TruncatedFileError, match="ends inside its (alpha|EXIF)"):
+        with pytest.raises(coding.TruncatedFileError, match=r"ends inside its (alpha|EXIF)"):
             coding.read_attachments(header, data[-11:][:length])
     for position in range(11):
         damaged = bytearray(data[-11:])
         damaged[position] ^= 4
-        with pytest.raises(coding.CorruptFileError, match="checksum over its (alpha|EXIF)"):
+        with pytest.raises(coding.CorruptFileError, match=r"checksum over its (alpha|EXIF)"):
             coding.read_attachments(header, bytes(damaged))
     with pytest.raises(coding.CorruptFileError, match="1 bytes are left"):
         coding.read_attachments(header, data[-11:] + b"x")
