@@ -84,15 +84,15 @@ def without_existing(jobs: Sequence[Job], *, force: bool, skip: bool) -> list[Jo
     """
     if force:
         return list(jobs)
-    missing = [job for job in jobs if job.target is None or not job.target.is_file()]
-    if len(missing) < len(jobs) and not skip:
-        first = next(job.target for job in jobs if job not in missing)
-        others = len(jobs) - len(missing) - 1
+    existing = [job.target for job in jobs if job.target is not None and job.target.is_file()]
+    if existing and not skip:
+        more = f", and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise CommandError(
-            f"{first} exists already{f', and {others} more' if others else ''} "
+            f"{existing[0]} exists already{more} "
             "(--force replaces what exists, --skip-existing keeps it)"
         )
-    return missing
+    existing = set(existing)
+    return [job for job in jobs if job.target not in existing]
 
 
 def _beside(source: Source, suffix: str) -> Path | None:

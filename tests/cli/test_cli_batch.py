@@ -9,7 +9,7 @@ import time
 import warnings
 
 import pytest
-from test_cli_inputs import convert, parsed, shout, tree
+from shouting import convert, parsed, shout, tree
 
 from pqmim_jax.cli import command_line, files
 from pqmim_jax.cli.errors import CommandError

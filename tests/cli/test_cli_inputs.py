@@ -1,35 +1,13 @@
 """Which files a command reads and writes: folders, patterns, streams, what exists already."""
 
-import argparse
 import io
+import subprocess
 import sys
 
 import pytest
+from shouting import shout, tree
 
-from pqmim_jax.cli import files
 from pqmim_jax.cli.errors import CommandError
-
-
-def parsed(*arguments):
-    parser = argparse.ArgumentParser()
-    files.add_files(parser, "texts", ".out")
-    return parser.parse_args([str(argument) for argument in arguments])
-
-
-def convert(source):
-    with source.open() as file:
-        data = file.read()
-    if data.startswith(b"bad"):
-        raise CommandError(f"{source}: is bad")
-    return files.Converted(data.upper(), f"{len(data)} bytes")
-
-
-def shout(*arguments):
-    """A command that makes `.out` files, in capitals, of `.txt` and `.text` files."""
-    args = parsed(*arguments)
-    return files.convert_all(
-        files.plan(args, reads={".txt", ".text"}, writes=".out"), convert, args
-    )
 
 
 @pytest.fixture
@@ -42,10 +20,6 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "texts" / ".pqmim-0123.partial").write_text("half")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def tree(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def written(folder):
@@ -210,3 +184,24 @@ def test_a_file_named_dash(here):
     (here / "-").write_text("dash")
     assert shout("./-") == 0
     assert (here / "-.out").read_text() == "DASH"
+
+
+READER_GONE = """
+import os
+from pqmim_jax.cli import errors, standard_streams
+reader, writer = os.pipe()
+os.dup2(writer, 1)
+os.close(reader)
+try:
+    standard_streams.write_output(bytes(10))
+except errors.CommandError as error:
+    raise SystemExit(str(error))
+"""
+
+
+def test_reader_that_goes_away_is_one_line():
+    done = subprocess.run([sys.executable, "-c", READER_GONE], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "standard output was closed before all was written\n",
+    )
