@@ -1,7 +1,8 @@
 """Trains in a process of its own, alone or as one of several.
 
 With --preempt, SIGTERM arrives while that step is under way. Without it the run also counts how
-often each stage's step is traced, and writes the counts to WORKDIR/traces.json.
+often each stage's step is traced, and writes the counts to WORKDIR/traces.json. With --record it
+adds a line to PATH for every batch of the first stage: the first red sample of each example.
 """
 
 import argparse
@@ -43,6 +44,27 @@ def preempt(stage, step):
     module.stage_batches = lambda *args: Preempted(make(*args), step)
 
 
+class Recorded:
+    """A batch iterator that writes down what it gives away."""
+
+    def __init__(self, batches, path):
+        self._batches, self._path = batches, path
+
+    def __getattr__(self, name):
+        return getattr(self._batches, name)
+
+    def __next__(self):
+        batch = next(self._batches)
+        with open(self._path, "a") as file:
+            file.write(json.dumps(batch["image"][:, 0, 0, 0].tolist()) + "\n")
+        return batch
+
+
+def record(path):
+    make = pqvae_stage.stage_batches
+    pqvae_stage.stage_batches = lambda *args: Recorded(make(*args), path)
+
+
 def count_traces(counts):
     for name, module in MODULES.items():
         builder = f"build_{name}_step"
@@ -70,6 +92,8 @@ def main(args):
         preempt(stage, int(step))
     else:
         count_traces(counts)
+    if args.record:
+        record(args.record)
     try:
         train(from_json(Path(args.config).read_text()), args.workdir)
     except PeerLost as error:
@@ -85,4 +109,5 @@ if __name__ == "__main__":
     parser.add_argument("workdir")
     parser.add_argument("--join", default="none")
     parser.add_argument("--preempt", nargs=2, metavar=("STAGE", "STEP"))
+    parser.add_argument("--record", metavar="PATH")
     main(parser.parse_args())

@@ -56,8 +56,11 @@ def start(config, workdir, cache, *arguments, devices=1, name="alone"):
     return Process([path, workdir, *arguments], environment, log)
 
 
-def start_hosts(config, workdir, cache, hosts, devices):
-    """Starts a run of `hosts` processes with `devices` CPU devices each."""
+def start_hosts(config, workdir, cache, hosts, devices, record=None):
+    """Starts a run of `hosts` processes with `devices` CPU devices each.
+
+    Host h adds to the file `record`.h what it trains on, if `record` is given.
+    """
     address = f"127.0.0.1:{_free_port()}"
     return [
         start(
@@ -65,6 +68,7 @@ def start_hosts(config, workdir, cache, hosts, devices):
             workdir,
             cache,
             *("--join", f"{address},{host},{hosts}"),
+            *(("--record", f"{record}.{host}") if record else ()),
             devices=devices,
             name=f"host{host}",
         )
