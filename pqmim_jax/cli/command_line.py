@@ -15,12 +15,23 @@ from pqmim_jax.cli import (
     info,
     manual,
     models,
+    preview,
     train,
 )
 from pqmim_jax.cli.errors import user_message
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
-_COMMANDS = (compress, decompress, info, models, evaluate, train, completion, manual)
+_COMMANDS = (
+    compress,
+    decompress,
+    info,
+    preview,
+    models,
+    evaluate,
+    train,
+    completion,
+    manual,
+)
 _EPILOG = """\
 example:
   pqmim compress photo.jpg              writes photo.pqm

@@ -10,13 +10,19 @@ SUFFIX = ".pqm"
 _EPILOG = """\
 examples:
   pqmim compress photo.jpg                            writes photo.pqm, the best picture
-  pqmim compress photo.jpg -o tiny.pqm --quality 1    the smallest file
+  pqmim compress photo.jpg --target-bytes 5000        the best file of at most 5000 bytes
+  pqmim compress photo.jpg -o tiny.pqm --quality 1    the smallest file of the full size
   pqmim compress *.png -o compressed/                 a folder of files
   pqmim compress photos/ -o compressed/               every picture below photos/, mirrored
   pqmim compress - < photo.jpg > photo.pqm            in a pipeline
 
-The file can only be opened again with the same model.
+The file can only be opened again with the same model. Pictures are turned upright as their EXIF
+orientation says, and converted to sRGB if they have another colour profile. Transparency is kept
+without loss. Samples of 16 bits become 8, CMYK becomes RGB, of an animation or several pages the
+first is taken.
 """
+_SEARCHES = ("target_bytes", "target_bpp")
+_CHOICES = ("quality", "rate_weight", "stages", "shrink")
 
 
 def add_parser(subparsers) -> None:
@@ -24,8 +30,19 @@ def add_parser(subparsers) -> None:
     parser = options.add_command(
         subparsers, "compress", run, summary="make .pqm files of pictures", epilog=_EPILOG
     )
-    files.add_files(parser, "pictures (PNG, JPEG, WebP, TIFF, ...)", SUFFIX)
+    files.add_files(parser, "pictures (PNG, JPEG, WebP, TIFF, AVIF, ...)", SUFFIX)
     options.add_model(parser)
+    _add_rate(parser)
+    options.add_schedule(parser)
+    parser.add_argument(
+        "--keep-metadata",
+        action="store_true",
+        help="keep colour profile and EXIF data in the file (default: neither)",
+    )
+    options.add_max_pixels(parser)
+
+
+def _add_rate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality",
         type=int,
@@ -41,13 +58,33 @@ def add_parser(subparsers) -> None:
         help="how much squared error one bit may cost: larger gives smaller files, 0 the closest "
         "picture at this quality (default: the model's choice for the quality)",
     )
-    options.add_schedule(parser)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--target-bytes",
+        type=int,
+        metavar="BYTES",
+        help="the best picture in at most so many bytes: searches over quality, lambda and shrink",
+    )
+    size.add_argument("--target-bpp", type=float, metavar="BPP", help="the same, in bits per pixel")
+    parser.add_argument(
+        "--stages",
+        type=int,
+        metavar="K",
+        help="send only the first K stages of the schedule; the decoder imagines the rest",
+    )
+    parser.add_argument(
+        "--shrink",
+        type=int,
+        metavar="N",
+        help="code the picture N times smaller on each side; it is enlarged again (default: 1)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Compresses every input."""
     from pqmim_jax.images import IMAGE_SUFFIXES
 
+    _check_rate(args)
     jobs = files.plan(args, reads=IMAGE_SUFFIXES, writes=SUFFIX)
     options.check_schedule(args.schedule)
     codec = options.load_codec(args)
@@ -55,16 +92,47 @@ def run(args: argparse.Namespace) -> int:
     return files.convert_all(jobs, lambda source: _compress(codec, source, args), args)
 
 
+def _check_rate(args: argparse.Namespace) -> None:
+    search = next((name for name in _SEARCHES if getattr(args, name) is not None), None)
+    chosen = next((name for name in _CHOICES if getattr(args, name) is not None), None)
+    if search and chosen:
+        chosen = {"rate_weight": "lambda"}.get(chosen, chosen)
+        args.parser.error(f"argument --{search.replace('_', '-')}: not allowed with --{chosen}")
+    if search and not getattr(args, search) > 0:
+        args.parser.error(f"argument --{search.replace('_', '-')}: must be more than 0")
+
+
 def _compress(codec, source: Source, args: argparse.Namespace) -> files.Converted:
-    from pqmim_jax.images import read_image
+    from pqmim_jax.images import read_picture
 
     with source.open() as file:
-        image = read_image(file)
+        picture = read_picture(file, keep_metadata=args.keep_metadata, max_pixels=args.max_pixels)
     try:
-        data = codec.compress(
-            image, quality=args.quality, rate_weight=args.rate_weight, schedule=args.schedule
-        )
+        encoded = _encode(codec, picture, args)
     except ValueError as error:
         raise CommandError(f"{source}: {error}") from error
-    bpp = 8 * len(data) / (image.shape[0] * image.shape[1])
-    return files.Converted(data, f"{len(data)} bytes  {bpp:.4f} bpp")
+    height, width = picture.pixels.shape[:2]
+    bpp = 8 * len(encoded.data) / (height * width)
+    return files.Converted(encoded.data, f"{len(encoded.data)} bytes  {bpp:.4f} bpp")
+
+
+def _encode(codec, picture, args: argparse.Namespace):
+    height, width = picture.pixels.shape[:2]
+    shared = {
+        "schedule": args.schedule,
+        "icc_profile": picture.icc_profile,
+        "exif": picture.exif,
+    }
+    target = args.target_bytes
+    if args.target_bpp is not None:
+        target = int(args.target_bpp * height * width / 8)
+    if target is not None:
+        return codec.encode_to_size(picture.pixels, target, **shared)
+    return codec.encode(
+        picture.pixels,
+        quality=args.quality,
+        rate_weight=args.rate_weight,
+        stages=args.stages,
+        shrink=1 if args.shrink is None else args.shrink,
+        **shared,
+    )

@@ -50,41 +50,58 @@ def run(args: argparse.Namespace) -> int:
 def describe(codec, data: bytes) -> dict:
     """Facts of a file as plain values; raises as `Codec.info`.
 
-    `coder_overhead_bytes` is what the payload holds beyond the stages' ideal bits: checksum,
+    `coder_overhead_bytes` is what the payload holds beyond the stages' ideal bits: checksums,
     coder states and rounding.
     """
-    from pqmim_jax.coding import unpack
+    from pqmim_jax.coding import CRC_BYTES, unpack
 
     info = codec.info(data)
     header, payload = unpack(data)
     stage_bits = [float(bits) for bits in info.stage_bits]
+    attachments = {each.name: each.length + CRC_BYTES for each in header.attachments}
+    coded = len(payload.data) - sum(attachments.values())
     return {
         "width": header.width,
         "height": header.height,
         "quality": header.quality,
         "qualities": codec.qualities,
+        "grey": header.grey,
+        "shrink": header.shrink,
         "schedule": info.schedule,
+        "stages_sent": header.stages or len(stage_bits),
+        "check_period": header.check_period,
         "model": codec.model.name,
         "fingerprint": f"{header.fingerprint:04x}",
         "bytes": info.bytes,
         "bpp": 8 * info.bytes / (header.width * header.height),
         "header_bytes": len(data) - len(payload.data),
-        "coder_overhead_bytes": len(payload.data) - sum(stage_bits) / 8,
+        "attachment_bytes": attachments,
+        "coder_overhead_bytes": coded - sum(stage_bits) / 8,
         "stage_bits": stage_bits,
     }
 
 
 def _as_text(facts: dict) -> str:
+    colour = "grey" if facts["grey"] else "colour"
     lines = [
-        f"picture    {facts['width']} x {facts['height']} pixels",
+        f"picture    {facts['width']} x {facts['height']} pixels, {colour}",
         f"quality    {facts['quality']} of {facts['qualities']}",
         f"schedule   {facts['schedule']}",
         f"model      {facts['model']} (fingerprint {facts['fingerprint']})",
         f"size       {facts['bytes']} bytes, {facts['bpp']:.4f} bpp",
         f"overhead   {facts['header_bytes']} bytes of header, "
-        f"{facts['coder_overhead_bytes']:.1f} of checksum and coder",
+        f"{facts['coder_overhead_bytes']:.1f} of checksums and coder",
     ]
-    for stage, bits in enumerate(facts["stage_bits"], start=1):
+    if facts["shrink"] > 1:
+        lines.insert(1, f"coded      {facts['shrink']} times smaller on each side")
+    for name, size in facts["attachment_bytes"].items():
+        lines.append(f"{name:<10} {size} bytes")
+    sent = facts["stages_sent"]
+    if sent < len(facts["stage_bits"]):
+        lines.append(
+            f"hybrid     {sent} of {len(facts['stage_bits'])} stages, the rest is imagined"
+        )
+    for stage, bits in enumerate(facts["stage_bits"][:sent], start=1):
         share = bits / (8 * facts["bytes"])
         lines.append(f"stage {stage:<4} {bits / 8:.1f} bytes, {share:.1%} of the file")
     return "\n".join(lines)

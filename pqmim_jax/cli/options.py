@@ -57,6 +57,17 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_max_pixels(parser: argparse.ArgumentParser) -> None:
+    """--max-pixels: larger pictures are refused before they are decoded."""
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        default=200_000_000,
+        metavar="N",
+        help="refuse pictures with more pixels (default: 200,000,000)",
+    )
+
+
 def load_codec(args: argparse.Namespace):
     """The `Codec` of --model; ModelError if there is no such model."""
     from pqmim_jax.codec import Codec

@@ -141,7 +141,11 @@ class Codec:
         source = self.prepare(image, icc_profile=icc_profile, exif=exif)
         return self.encode_prepared(source, settings)
 
-    def compress_to_size(
+    def compress_to_size(self, image: np.ndarray, target_bytes: int, **options) -> bytes:
+        """The best file of at most `target_bytes`; arguments and errors as `encode_to_size`."""
+        return self.encode_to_size(image, target_bytes, **options).data
+
+    def encode_to_size(
         self,
         image: np.ndarray,
         target_bytes: int,
@@ -149,7 +153,7 @@ class Codec:
         schedule: str | None = None,
         icc_profile: bytes | None = None,
         exif: bytes | None = None,
-    ) -> bytes:
+    ) -> EncodedImage:
         """The best file of at most `target_bytes`; other arguments as `encode`.
 
         Searches over quality, lambda and shrink; within 3% below the target where the model
@@ -159,7 +163,7 @@ class Codec:
           ValueError: the smallest possible file is larger; or as `encode`.
         """
         source = self.prepare(image, icc_profile=icc_profile, exif=exif)
-        return fit_to_size(self, source, target_bytes, schedule).data
+        return fit_to_size(self, source, target_bytes, schedule)
 
     def decompress(self, data: bytes, **options) -> np.ndarray:
         """The picture of a `.pqm` file; arguments and errors as `decode`."""
@@ -208,10 +212,10 @@ class Codec:
         pixels = channels.join(enlarge(coded, size), grey=header.grey, alpha=alpha)
         return DecodedImage(pixels, kept.get(ICC_PROFILE), kept.get(EXIF), content.damage)
 
-    def info(self, data: bytes) -> FileInfo:
+    def info(self, data: bytes, *, max_pixels: int = MAX_PIXELS) -> FileInfo:
         """Header and the bits of each stage; checks the whole file, raises as `decode`."""
         make_fill = partial(Fill, "argmax", self._codebooks, 1.0, 0)
-        header, content = self._read(data, make_fill, MAX_PIXELS, tolerant=False)
+        header, content = self._read(data, make_fill, max_pixels, tolerant=False)
         schedule = header.schedule or self.default_schedule
         before = len(data) - len(unpack(data)[1].data)
         return FileInfo(
@@ -223,8 +227,6 @@ class Codec:
     ) -> writing.Source:
         """What of an image does not depend on how it will be coded; arguments as `encode`."""
         colour, alpha = channels.split(image)
-        if colour.shape[0] * colour.shape[1] > MAX_PIXELS:
-            raise ValueError(f"image has more than {MAX_PIXELS} pixels: {tuple(image.shape)}")
         attachments = {ALPHA: alpha, ICC_PROFILE: icc_profile, EXIF: exif}
         if alpha is not None:
             attachments[ALPHA] = channels.encode_alpha(alpha)

@@ -100,7 +100,9 @@ class SymbolReader:
         """
         symbols = self.read_available(tables)
         if len(symbols) < len(tables) or self._decoder.spent:
-            raise TruncatedFileError(f"the file ends early, in chunk {self._number}")
+            raise TruncatedFileError(
+                f"the file is cut short, inside chunk {self._number} of its indices"
+            )
         return symbols
 
     def read_available(self, tables: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Integer probabilities, the rANS coder and the `.pqm` file format: NumPy only, no JAX."""
 
 from pqmim_jax.coding.container import (
+    CRC_BYTES,
     MAGIC,
     VERSION,
     index_checksum,
@@ -35,6 +36,7 @@ from pqmim_jax.coding.rans import RansDecoder, RansEncoder
 
 __all__ = [
     "ALPHA",
+    "CRC_BYTES",
     "EXIF",
     "ICC_PROFILE",
     "LANE_COUNTS",

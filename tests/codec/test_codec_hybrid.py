@@ -38,7 +38,7 @@ def test_every_prefix_is_a_picture_and_the_whole_file_is_the_whole_picture(codec
         elif length % 7 == 0 or length > len(encoded.data) - 8:
             part = codec.decode(encoded.data[:length], allow_truncated=True)
             assert part.pixels.shape == image.shape
-            assert "ends early" in part.damage
+            assert "cut short" in part.damage
             with pytest.raises(coding.TruncatedFileError):
                 codec.decompress(encoded.data[:length])
     whole = codec.decode(encoded.data, allow_truncated=True)
