@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pqmim_jax import masking, model_store
+from pqmim_jax.codec import transform
 from pqmim_jax.codec.entropy_coding import decode_indices, encode_indices
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.quantization import choose, squared_distances
@@ -148,13 +149,8 @@ class Codec:
         if image.shape[0] * image.shape[1] > MAX_PIXELS:
             raise ValueError(f"image has more than {MAX_PIXELS} pixels: {tuple(image.shape)}")
         grid = self._grid(*image.shape[:2])
-        m, _, d = self._codebooks.shape
-        latents = np.zeros((*grid.tokens, m * d), np.float32)
-        encode = self._programs.encode
-        cores = self._programs.map(lambda o: encode(grid.pixels_of(image, o)), grid.origins)
-        for origin, core in zip(grid.origins, cores, strict=True):
-            grid.place(latents, origin, core, 1)
-        return latents.reshape(*grid.tokens, m, d)
+        latents = transform.encode_latents(self._programs, grid, image)
+        return latents.reshape(*grid.tokens, self.qualities, -1)
 
     def nearest_indices(self, image: np.ndarray) -> np.ndarray:
         """(h, w, M) int32: the nearest codewords, what is sent where `rate_weight` is 0."""
@@ -175,15 +171,9 @@ class Codec:
           quality: sub-quantizers from this one on are ignored.
           size: (H, W) in pixels.
         """
-        grid = self._grid(*size)
-        picture = np.zeros((*size, 3), np.uint8)
-        decode, sent = self._programs.decode, np.maximum(indices, 0)
-        cores = self._programs.map(
-            lambda o: decode(grid.codes_of(sent, o), np.int32(quality)), grid.origins
-        )
-        for origin, core in zip(grid.origins, cores, strict=True):
-            grid.place(picture, origin, core, self._f)
-        return picture
+        codewords = self._codebooks[np.arange(self.qualities), np.maximum(indices, 0)]
+        codewords[:, :, quality:] = 0
+        return transform.decode_latents(self._programs, self._grid(*size), codewords, quality)
 
     def _read(self, data: bytes) -> tuple[np.ndarray, FileInfo]:
         header, payload = unpack(data)
