@@ -1,4 +1,4 @@
-"""The four compiled programs of a codec, and how they are run.
+"""The compiled programs of a codec, and how they are run.
 
 Each program works on one window (or one block of tokens), is compiled for one thread, and is run
 from a pool of threads. Sums inside a program are then always made in the same order, so results
@@ -8,13 +8,14 @@ do not depend on the number of cores, and cores are still all used.
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pqmim_jax.codec.program_cache import compiled, start_backend
+from pqmim_jax.codec.segments import SegmentedProgram, cut_into_segments
 from pqmim_jax.codec.tables import cumulative_table
 from pqmim_jax.model_store import StoredModel
 
@@ -36,11 +37,11 @@ class Programs:
         start_backend()
         self._config = model.config
         self._params = jax.device_put({"autoencoder": model.autoencoder, "mim": model.mim})
-        self._f = model.config["autoencoder"]["f"]
+        self.f = model.config["autoencoder"]["f"]
         self._num_codebooks = model.config["autoencoder"]["num_codebooks"]
         self.latent_width = self._num_codebooks * model.config["autoencoder"]["codeword_dim"]
         self._halo = model.config["codec"]["halo"]
-        self._side = model.config["codec"]["window"] + 2 * self._halo
+        self.side = model.config["codec"]["window"] + 2 * self._halo
         self._pool = ThreadPoolExecutor(threads or usable_cores())
 
     def map(self, run: Callable, items: Iterable) -> list:
@@ -48,34 +49,40 @@ class Programs:
         return list(self._pool.map(run, items))
 
     @cached_property
-    def encode(self) -> Callable[[np.ndarray], np.ndarray]:
-        """(side*f, side*f, 3) uint8 window with halo -> (window, window, M*d) float32 latents.
+    def encode(self) -> SegmentedProgram:
+        """Segments of: (side*f, side*f, 3) uint8 window with halo and (side, side) float32 mask
+        of its tokens that count -> (window, window, M*d) float32 latents.
 
         As compared with the codewords: l2-normalised if the model is.
         """
-        pixels = self._side * self._f
 
-        def program(params, image):
+        def program(params, image, mask):
             x = image[None].astype(jnp.float32) / 255.0 - 0.5
-            sub_vectors = self._autoencoder.apply({"params": params}, x, method="sub_vectors")
-            return self._inner(sub_vectors[0].reshape(self._side, self._side, -1), 1)
+            sub_vectors = self._autoencoder.apply(
+                {"params": params}, x, mask[None], method="sub_vectors"
+            )
+            return self._inner(sub_vectors[0].reshape(self.side, self.side, -1), 1)
 
-        return self._compile("encode", program, "autoencoder", ((pixels, pixels, 3), np.uint8))
+        pixels = self.side * self.f
+        inputs = ((pixels, pixels, 3), np.uint8), self._mask
+        return self._compile_segments("encode", program, *inputs)
 
     @cached_property
-    def decode(self) -> Callable[[np.ndarray, np.int32], np.ndarray]:
-        """(side, side, M) int32 indices and quality -> (window*f, window*f, 3) uint8."""
+    def decode(self) -> SegmentedProgram:
+        """Segments of: (side, side, M*d) float32 codewords, quality and
+        (side, side) float32 mask -> (window*f, window*f, 3) uint8.
+        """
 
-        def program(params, latents, quality):
-            codewords = latents.reshape(1, self._side, self._side, self._num_codebooks, -1)
+        def program(params, latents, quality, mask):
+            codewords = latents.reshape(1, self.side, self.side, self._num_codebooks, -1)
             image = self._autoencoder.apply(
-                {"params": params}, codewords, quality[None], method="decode"
+                {"params": params}, codewords, quality[None], mask[None], method="decode"
             )
-            inner = self._inner(image[0], self._f)
+            inner = self._inner(image[0], self.f)
             return jnp.clip(jnp.round((inner + 0.5) * 255.0), 0, 255).astype(jnp.uint8)
 
-        inputs = ((self._side, self._side, self.latent_width), np.float32), ((), np.int32)
-        return self._compile("decode", program, "autoencoder", *inputs)
+        latents = (self.side, self.side, self.latent_width), np.float32
+        return self._compile_segments("decode", program, latents, ((), np.int32), self._mask)
 
     @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -125,8 +132,12 @@ class Programs:
         return build_mim(ConfigDict(self._config["mim"]), section)
 
     @property
+    def _mask(self) -> tuple:
+        return (self.side, self.side), np.float32
+
+    @property
     def _grid_shape(self) -> tuple[int, int, int]:
-        return self._side, self._side, self._num_codebooks
+        return self.side, self.side, self._num_codebooks
 
     def _inner(self, x: jax.Array, f: int) -> jax.Array:
         edge = self._halo * f
@@ -137,3 +148,21 @@ class Programs:
         shapes = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs)
         run = compiled(name, self._config, lambda: program, (params, *shapes))
         return lambda *arguments: np.asarray(run(params, *arguments))
+
+    def _compile_segments(self, name: str, program, *inputs) -> SegmentedProgram:
+        """Segments of a program of the autoencoder; each cached one tells the next one's shapes."""
+        params = self._params["autoencoder"]
+        shapes = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs)
+
+        @cache
+        def cut() -> list[Callable]:
+            return cut_into_segments(program, params, *shapes)
+
+        segments, arguments, state_bytes = [], shapes, 0
+        while len(segments) == 0 or len(arguments) > 1:
+            i = len(segments)
+            run = compiled(f"{name}-{i}", self._config, lambda i=i: cut()[i], (params, *arguments))
+            segments.append(partial(run, params))
+            arguments = tuple(run.out_info)
+            state_bytes = max(state_bytes, sum(a.size * a.dtype.itemsize for a in arguments))
+        return SegmentedProgram(segments[0], segments[1:], state_bytes)

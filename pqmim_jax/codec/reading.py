@@ -175,7 +175,7 @@ class _Reading:
         if self._reader is None or self._reader.cut:
             return (
                 {},
-                f"the file ends early, {self._bits.sum() / 8:.0f} bytes of its indices are there",
+                f"the file is cut short: {self._bits.sum() / 8:.0f} bytes of its indices are there",
             )
         rest = self._payload.data[self._reader.bytes_read :]
         if self._reader.finish(len(rest)) != checksum_of(self._header, self._order, indices):

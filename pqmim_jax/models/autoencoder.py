@@ -72,12 +72,17 @@ class Autoencoder(nn.Module):
             return XcitEncoder(self.f, *encoder), XcitDecoder(*decoder)
         return ConvEncoder(self.f, *encoder), ConvDecoder(self.f, *decoder)
 
-    def encode(self, image: jax.Array) -> jax.Array:
-        """(B, H, W, 3) float32 in [-0.5, 0.5], H and W multiples of f -> (B, h, w, M*d)."""
-        z = self.to_latents(self.encoder(image)).astype(jnp.float32)
-        if self.linear_path:
-            z = z + self.analysis(overlapping_patches(image, self.f))
-        return z
+    def encode(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, H, W, 3) float32 in [-0.5, 0.5], H and W multiples of f -> (B, h, w, M*d).
+
+        `mask`, (B, h, w) float32 of 0 and 1, says which tokens count in the statistics that run
+        over all tokens (those of a picture, where the window also shows its surroundings); None
+        = all.
+        """
+        # Before the network: latents, not pixels, are then kept where a codec stops inside it.
+        linear = self.analysis(overlapping_patches(image, self.f)) if self.linear_path else None
+        z = self.to_latents(self.encoder(image, mask)).astype(jnp.float32)
+        return z if linear is None else z + linear
 
     def indices(self, image: jax.Array, penalty: jax.Array | float = 0.0) -> jax.Array:
         """(B, H, W, 3) -> (B, h, w, M) int32 in [0, K); `penalty` as in `nearest_codewords`."""
@@ -87,16 +92,19 @@ class Autoencoder(nn.Module):
         """(B, H, W, 3) -> (B, h, w, M, K) float32, squared distances less those to zero."""
         return self.quantizer.distances(self.encode(image))
 
-    def sub_vectors(self, image: jax.Array) -> jax.Array:
+    def sub_vectors(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """(B, H, W, 3) -> (B, h, w, M, d) float32, as the quantizer compares them."""
-        return self.quantizer.sub_vectors(self.encode(image))
+        return self.quantizer.sub_vectors(self.encode(image, mask))
 
-    def decode(self, codewords: jax.Array, quality: jax.Array) -> jax.Array:
+    def decode(
+        self, codewords: jax.Array, quality: jax.Array, mask: jax.Array | None = None
+    ) -> jax.Array:
         """Image from codewords.
 
         Args:
           codewords: (B, h, w, M, d).
           quality: (B,) int32 in [1, M]: sub-quantizers beyond it are ignored.
+          mask: (B, h, w), as in `encode`.
 
         Returns:
           (B, h*f, w*f, 3) float32, not clipped.
@@ -104,7 +112,7 @@ class Autoencoder(nn.Module):
         latents = keep_leading(codewords, quality)
         latents = latents.reshape(*latents.shape[:3], -1)
         # The bias tells the network which sub-vectors are zero because they were not sent.
-        features = self.decoder(latents + self.quality_bias[quality - 1][:, None, None])
+        features = self.decoder(latents + self.quality_bias[quality - 1][:, None, None], mask)
         image = self.to_pixels(features).astype(jnp.float32)
         if self.backbone == "xcit":
             image = depth_to_space(image, self.f)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from pqmim_jax.models.layers.mixing import CrossCovarianceAttention
+from pqmim_jax.models.layers.normalization import GroupNorm
 from pqmim_jax.models.layers.patches import depth_to_space, space_to_depth
 
 _MULTIPLIERS = (1, 2, 2, 4)
@@ -28,12 +29,12 @@ class ResidualBlock(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(B, h, w, C) -> (B, h, w, channels)."""
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, channels); `mask` as in `GroupNorm`."""
         residual = x
         for i in range(2):
             groups = min(8, x.shape[-1])
-            x = nn.swish(nn.GroupNorm(groups, dtype=self.dtype, name=f"norm_{i}")(x))
+            x = nn.swish(GroupNorm(groups, dtype=self.dtype, name=f"norm_{i}")(x, mask))
             x = nn.Conv(self.channels, (3, 3), dtype=self.dtype, name=f"conv_{i}")(x)
         if residual.shape[-1] != self.channels:
             residual = nn.Dense(self.channels, dtype=self.dtype, name="skip")(residual)
@@ -47,12 +48,13 @@ class _Coarsest(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         channels = x.shape[-1]
-        x = ResidualBlock(channels, self.dtype, name="before")(x)
+        x = ResidualBlock(channels, self.dtype, name="before")(x, mask)
         normed = nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x)
-        x = x + CrossCovarianceAttention(self.heads, self.dtype, name="attention")(normed)
-        return ResidualBlock(channels, self.dtype, name="after")(x)
+        attention = CrossCovarianceAttention(self.heads, self.dtype, name="attention")
+        x = x + attention(normed, mask)
+        return ResidualBlock(channels, self.dtype, name="after")(x, mask)
 
 
 class ConvEncoder(nn.Module):
@@ -66,8 +68,11 @@ class ConvEncoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, image: jax.Array) -> jax.Array:
-        """(B, H, W, 3) in [-0.5, 0.5] -> (B, H/f, W/f, width of the coarsest level)."""
+    def __call__(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, H, W, 3) in [-0.5, 0.5] -> (B, H/f, W/f, width of the coarsest level).
+
+        `mask` as in `Autoencoder`.
+        """
         block = nn.remat(ResidualBlock) if self.remat else ResidualBlock
         widths = level_widths(self.f, self.base_width)
         x = nn.Conv(widths[0], (3, 3), dtype=self.dtype, name="stem")(image.astype(self.dtype))
@@ -75,8 +80,8 @@ class ConvEncoder(nn.Module):
             if level > 0:
                 x = nn.Dense(width, dtype=self.dtype, name=f"down_{level}")(space_to_depth(x, 2))
             for i in range(self.blocks):
-                x = block(width, self.dtype, name=f"level_{level}_block_{i}")(x)
-        x = _Coarsest(self.heads, self.dtype, name="coarsest")(x)
+                x = block(width, self.dtype, name=f"level_{level}_block_{i}")(x, mask)
+        x = _Coarsest(self.heads, self.dtype, name="coarsest")(x, mask)
         return nn.LayerNorm(dtype=self.dtype, name="norm")(x)
 
 
@@ -91,16 +96,16 @@ class ConvDecoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, latents: jax.Array) -> jax.Array:
-        """(B, h, w, M*d) -> (B, h*f, w*f, base_width)."""
+    def __call__(self, latents: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, h, w, M*d) -> (B, h*f, w*f, base_width); `mask` as in `Autoencoder`."""
         block = nn.remat(ResidualBlock) if self.remat else ResidualBlock
         widths = level_widths(self.f, self.base_width)[::-1]
         x = nn.Dense(widths[0], dtype=self.dtype, name="stem")(latents.astype(self.dtype))
-        x = _Coarsest(self.heads, self.dtype, name="coarsest")(x)
+        x = _Coarsest(self.heads, self.dtype, name="coarsest")(x, mask)
         for level, width in enumerate(widths):
             if level > 0:
                 x = nn.Dense(4 * width, dtype=self.dtype, name=f"up_{level}")(x)
                 x = depth_to_space(x, 2)
             for i in range(self.blocks):
-                x = block(width, self.dtype, name=f"level_{level}_block_{i}")(x)
+                x = block(width, self.dtype, name=f"level_{level}_block_{i}")(x, mask)
         return nn.swish(nn.LayerNorm(dtype=self.dtype, name="norm")(x))

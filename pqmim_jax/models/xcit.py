@@ -28,8 +28,8 @@ class XcitBlock(nn.Module):
     layer_scale: float = 0.1
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(B, h, w, C) -> (B, h, w, C)."""
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C); `mask` as in `CrossCovarianceAttention`."""
         mixers = (
             ("attention", CrossCovarianceAttention(self.heads, self.dtype, name="attention")),
             ("local", LocalPatchInteraction(self.dtype, name="local")),
@@ -40,7 +40,8 @@ class XcitBlock(nn.Module):
                 f"{name}_scale", nn.initializers.constant(self.layer_scale), (x.shape[-1],)
             )
             normed = nn.LayerNorm(dtype=self.dtype, name=f"{name}_norm")(x)
-            x = x + scale.astype(self.dtype) * mixer(normed)
+            mixed = mixer(normed, mask) if name == "attention" else mixer(normed)
+            x = x + scale.astype(self.dtype) * mixed
         return x
 
 
@@ -55,13 +56,13 @@ class XcitEncoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, image: jax.Array) -> jax.Array:
-        """(B, H, W, 3) in [-0.5, 0.5] -> (B, H/f, W/f, width)."""
+    def __call__(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, H, W, 3) in [-0.5, 0.5] -> (B, H/f, W/f, width); `mask` as in `Autoencoder`."""
         x = space_to_depth(image, self.f).astype(self.dtype)
         x = nn.Dense(self.width, dtype=self.dtype, name="stem")(x)
         block = nn.remat(XcitBlock) if self.remat else XcitBlock
         for i in range(self.depth):
-            x = block(self.heads, self.dtype, name=f"block_{i}")(x)
+            x = block(self.heads, self.dtype, name=f"block_{i}")(x, mask)
         return nn.LayerNorm(dtype=self.dtype, name="norm")(x)
 
 
@@ -75,10 +76,10 @@ class XcitDecoder(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, latents: jax.Array) -> jax.Array:
-        """(B, h, w, M*d) -> (B, h, w, width)."""
+    def __call__(self, latents: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, h, w, M*d) -> (B, h, w, width); `mask` as in `Autoencoder`."""
         x = nn.Dense(self.width, dtype=self.dtype, name="stem")(latents.astype(self.dtype))
         block = nn.remat(XcitBlock) if self.remat else XcitBlock
         for i in range(self.depth):
-            x = block(self.heads, self.dtype, name=f"block_{i}")(x)
+            x = block(self.heads, self.dtype, name=f"block_{i}")(x, mask)
         return nn.LayerNorm(dtype=self.dtype, name="norm")(x)

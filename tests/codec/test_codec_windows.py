@@ -33,6 +33,18 @@ def test_windows_put_together_give_the_picture(height, width, window, halo):
     np.testing.assert_array_equal(canvas, image)
 
 
+@settings(max_examples=40, deadline=None)
+@given(SIZES, SIZES, st.integers(1, 5), st.integers(0, 2))
+def test_masks_count_every_token_once(height, width, window, halo):
+    grid = WindowGrid(height, width, 8, window, halo)
+    counts = np.zeros(tuple(n + window + 2 * halo for n in grid.tokens))
+    for y, x in grid.origins:
+        counts[y : y + window + 2 * halo, x : x + window + 2 * halo] += grid.mask_of((y, x))
+    (h, w), inside = grid.tokens, counts[halo:, halo:]
+    assert (inside[:h, :w] == 1).all()
+    assert counts.sum() == h * w
+
+
 def test_halo_shows_neighbours_inside_and_edges_outside():
     grid = WindowGrid(64, 64, 8, 4, 1)  # 8 x 8 tokens, four windows
     codes = np.arange(64).reshape(8, 8, 1)

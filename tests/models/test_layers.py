@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +9,7 @@ from pqmim_jax.models.layers.mixing import (
     DepthwiseFilter,
     WindowAttention,
 )
+from pqmim_jax.models.layers.normalization import GroupNorm
 from pqmim_jax.models.layers.patches import (
     depth_to_space,
     overlap_add,
@@ -94,6 +96,34 @@ def test_cross_covariance_attention_does_not_depend_on_the_order_of_tokens():
     out = np.asarray(module.apply(params, x)).reshape(12, 8)
     shuffled = jax.jit(module.apply)(params, x.reshape(1, 12, 8)[:, order].reshape(1, 3, 4, 8))
     np.testing.assert_allclose(np.asarray(shuffled).reshape(12, 8), out[order], atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [CrossCovarianceAttention(heads=2), GroupNorm(2)])
+def test_statistics_run_over_the_masked_tokens_alone(layer):
+    x, mask = noise(1, 3, 4, 8), np.zeros((1, 3, 4), np.float32)
+    mask[:, 1:, :3] = 1
+    params = jax.jit(layer.init)(KEY, x)
+    apply = jax.jit(layer.apply)
+    inside = apply(params, x[:, 1:, :3])
+    np.testing.assert_allclose(apply(params, x, mask)[:, 1:, :3], inside, atol=1e-5)
+    np.testing.assert_allclose(apply(params, x, np.ones_like(mask)), apply(params, x), atol=1e-5)
+    assert np.abs(apply(params, x)[:, 1:, :3] - inside).max() > 1e-2
+
+
+def test_group_norm_counts_all_samples_of_a_masked_token():
+    x, mask = noise(2, 4, 6, 8) + 1, np.ones((2, 2, 3), np.float32)
+    mask[:, 0] = 0
+    layer = GroupNorm(4)
+    params, apply = jax.jit(layer.init)(KEY, x), jax.jit(layer.apply)
+    np.testing.assert_allclose(apply(params, x, mask)[:, 2:], apply(params, x[:, 2:]), atol=1e-5)
+
+
+def test_group_norm_without_a_mask_is_the_one_of_flax():
+    x = noise(2, 4, 6, 8)
+    ours, theirs = (
+        jax.jit(layer.init_with_output)(KEY, x) for layer in (GroupNorm(4), nn.GroupNorm(4))
+    )
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
 
 def test_window_attention_bias_goes_by_the_offset_between_query_and_key():

@@ -4,6 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pqmim_jax.models.layers.picture_sums import picture_sums
+
 
 class DepthwiseFilter(nn.Module):
     """3x3 depthwise filter with zero padding, as nine shifted multiply-adds.
@@ -38,15 +40,25 @@ class CrossCovarianceAttention(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(B, h, w, C) -> (B, h, w, C); C must be a multiple of `heads`."""
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C); C must be a multiple of `heads`.
+
+        Args:
+          mask: (B, h, w) float32, 1 where a token counts in the statistics, 0 elsewhere, whose
+            sums are then `picture_sums`; None = all tokens.
+        """
         b, h, w, channels = x.shape
         qkv = nn.Dense(3 * channels, use_bias=False, dtype=self.dtype, name="qkv")(x)
         qkv = qkv.reshape(b, h * w, 3, self.heads, channels // self.heads)
         q, k, v = jnp.moveaxis(qkv, 2, 0)
-        q, k = (_unit_norm_over_tokens(a.astype(jnp.float32)) for a in (q, k))
+        q, k = q.astype(jnp.float32), k.astype(jnp.float32)
+        if mask is None:
+            q, k = _unit_norm_over_tokens(q), _unit_norm_over_tokens(k)
+            correlation = jnp.einsum("bnhc,bnhd->bhcd", q, k)
+        else:
+            correlation = _masked_correlation(q, k, mask.reshape(b, h * w, 1, 1))
         temperature = self.param("temperature", nn.initializers.ones, (self.heads, 1, 1))
-        logits = jnp.einsum("bnhc,bnhd->bhcd", q, k) * temperature
+        logits = correlation * temperature
         weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)
         out = jnp.einsum("bhcd,bnhd->bnhc", weights, v).reshape(b, h, w, channels)
         return nn.Dense(channels, dtype=self.dtype, name="projection")(out)
@@ -54,6 +66,24 @@ class CrossCovarianceAttention(nn.Module):
 
 def _unit_norm_over_tokens(x: jax.Array) -> jax.Array:
     return x * jax.lax.rsqrt(jnp.sum(x * x, axis=1, keepdims=True) + 1e-6)
+
+
+def _masked_correlation(q: jax.Array, k: jax.Array, mask: jax.Array) -> jax.Array:
+    """What unit norms over tokens and their product give, from sums over the masked tokens.
+
+    Args:
+      q, k: (B, n, heads, c) float32.
+      mask: (B, n, 1, 1).
+
+    Returns:
+      (B, heads, c, c).
+    """
+    q, k = q * mask, k * mask
+    squares = (jnp.sum(a * a, axis=1)[..., None] for a in (q, k))
+    sums = picture_sums(jnp.concatenate([jnp.einsum("bnhc,bnhd->bhcd", q, k), *squares], -1))
+    products, q_squares, k_squares = jnp.split(sums, [q.shape[-1], q.shape[-1] + 1], axis=-1)
+    scale = jax.lax.rsqrt(q_squares + 1e-6) * jax.lax.rsqrt(k_squares + 1e-6).swapaxes(-1, -2)
+    return products * scale
 
 
 class WindowAttention(nn.Module):

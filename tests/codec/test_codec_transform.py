@@ -1,0 +1,147 @@
+"""The autoencoder in windows makes what it makes of a picture in one window."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pqmim_jax import model_store
+from pqmim_jax.codec import transform
+from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.windows import WindowGrid
+
+HALO = 1
+
+
+def sharpened(params, rng):
+    """Random weights that let statistics over tokens decide about every latent and pixel.
+
+    Filters keep their centre only, so that what reaches over a window's border is the half token
+    of the linear path, which the halo covers.
+    """
+    sharp = {}
+    for name, value in params.items():
+        if isinstance(value, dict):
+            sharp[name] = sharpened(value, rng)
+        elif name == "kernel" and value.ndim > 2:
+            sharp[name] = np.zeros_like(value)
+            sharp[name][1, 1] = rng.normal(size=value.shape[2:]) / np.sqrt(value.shape[2])
+        elif name == "kernel":
+            sharp[name] = rng.normal(size=value.shape).astype(np.float32) / value.shape[0] ** 0.5
+        else:
+            sharp[name] = np.full_like(value, 3.0) if name == "temperature" else value
+            sharp[name] = np.ones_like(value) if name.endswith("_scale") else sharp[name]
+    return sharp
+
+
+def conv_model(model):
+    """`model` with a random `conv` autoencoder for f = 8, without blocks but the coarsest."""
+    import jax
+    import jax.numpy as jnp
+    from ml_collections import ConfigDict
+
+    from pqmim_jax.models import build_autoencoder
+
+    section = dict(model.config["autoencoder"], backbone="conv", f=8)
+    section |= dict(encoder_width=8, encoder_depth=0, decoder_width=8, decoder_depth=0)
+    network = build_autoencoder(ConfigDict(section))
+    image, quality = jnp.zeros((1, 16, 16, 3)), jnp.ones(1, jnp.int32)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), image, quality)["params"]
+    params = jax.tree.map(lambda a: np.full(a.shape, 0.5, a.dtype), shapes)
+    return dataclasses.replace(
+        model, config={**model.config, "autoencoder": section}, autoencoder=params
+    )
+
+
+@pytest.fixture(scope="module", params=["xcit", "conv"])
+def model(request, tiny_model):
+    stored = model_store.load_model(tiny_model)
+    stored = conv_model(stored) if request.param == "conv" else stored
+    params = sharpened(stored.autoencoder, np.random.default_rng(0))
+    return dataclasses.replace(stored, autoencoder=params)
+
+
+def with_window(model, window):
+    codec = {**model.config["codec"], "window": window, "halo": HALO}
+    return dataclasses.replace(model, config={**model.config, "codec": codec})
+
+
+@pytest.fixture(scope="module")
+def tiled(model):
+    return Programs(with_window(model, 2))
+
+
+@pytest.fixture(scope="module")
+def whole(model):
+    return Programs(with_window(model, 4))
+
+
+def grid_of(programs, image):
+    window = programs.side - 2 * HALO
+    return WindowGrid(*image.shape[:2], programs.f, window, HALO)
+
+
+@pytest.fixture(scope="module")
+def image(model):
+    """4 x 4 tokens that differ from window to window in brightness and contrast."""
+    side = 4 * model.config["autoencoder"]["f"]
+    noise = np.random.default_rng(1).normal(size=(side, side, 3))
+    slope = np.linspace(0, 1, side)
+    return np.clip(40 + 150 * slope[:, None, None] + 60 * slope[:, None] * noise, 0, 255).astype(
+        np.uint8
+    )
+
+
+def both_ways(programs, image, latents=None):
+    """Latents of an image, and the picture of latents (its own by default)."""
+    grid = grid_of(programs, image)
+    own = transform.encode_latents(programs, grid, image)
+    codewords = (own if latents is None else latents).reshape(*grid.tokens, 4, -1)
+    return own, transform.decode_latents(programs, grid, codewords, 4)
+
+
+def test_windows_equal_the_whole(tiled, whole, image):
+    latents, picture = both_ways(whole, image)
+    in_windows, tiled_picture = both_ways(tiled, image, latents)
+    assert picture.std() > 10
+    np.testing.assert_allclose(in_windows, latents, atol=2e-3 * np.abs(latents).max())
+    assert np.abs(tiled_picture.astype(int) - picture).max() <= 1
+
+
+def test_a_window_by_itself_would_not(tiled, whole, image):
+    latents, picture = both_ways(whole, image)
+    corner = image[: len(image) // 2, : len(image) // 2]
+    in_window, alone = both_ways(tiled, corner, latents[:2, :2])
+    inner = (slice(None, -tiled.f // 2),) * 2  # the rest sees the neighbours
+    assert np.abs(in_window[:1, :1] - latents[:1, :1]).max() > 0.02 * np.abs(latents).max()
+    assert np.abs(alone.astype(int) - picture[: len(corner), : len(corner)])[inner].max() > 5
+
+
+def test_neither_threads_nor_sampling_order_change_a_bit(model, image, monkeypatch):
+    monkeypatch.setattr(transform, "MAX_SAMPLED", 3)
+    wide = np.concatenate([image, image[::-1]], axis=1)
+    results = [both_ways(Programs(with_window(model, 2), threads), wide) for threads in (1, 3)]
+    for one, three in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_memory_for_windows_at_once_is_bounded(tiled, image, monkeypatch):
+    kept = []
+    monkeypatch.setattr(transform, "MAX_STATE_BYTES", 2 * tiled.encode.state_bytes)
+    monkeypatch.setattr(transform, "_total", lambda sums: kept.append(len(sums)) or sums[0])
+    transform.encode_latents(tiled, grid_of(tiled, image), image)
+    assert set(kept) == {2}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 64))
+def test_sample_is_spread_over_rows_and_columns(height, width, n):
+    origins = WindowGrid(height, width, 1, 1, 0).origins
+    sample = transform._sample(origins, n)
+    assert len(set(sample)) == len(sample) == min(n, len(origins))
+    assert sample == sorted(sample)
+    if n == 64 and len(sample) == 64:
+        for axis, size in enumerate((height, width)):
+            assert len({origin[axis] for origin in sample}) >= min(size, 8)
