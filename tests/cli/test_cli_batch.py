@@ -208,12 +208,12 @@ import sys, time, types
 from pqmim_jax.cli import main
 from pqmim_jax.codec import Codec
 
-def compress(*arguments, **options):
+def encode(*arguments, **options):
     print("at work", flush=True)
     while True:
         time.sleep(0.01)
 
-codec = types.SimpleNamespace(qualities=4, compress=compress)
+codec = types.SimpleNamespace(qualities=4, encode=encode)
 Codec.load = lambda name: codec
 sys.exit(main())
 """
