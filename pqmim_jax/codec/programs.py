@@ -19,6 +19,10 @@ from pqmim_jax.codec.segments import SegmentedProgram, cut_into_segments
 from pqmim_jax.codec.tables import cumulative_table
 from pqmim_jax.model_store import StoredModel
 
+# Tokens around a window that the autoencoder sees, on each side. Its filters reach further (a block
+# of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with two
+# tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
+AUTOENCODER_HALO = 4
 TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
 
 
@@ -41,7 +45,8 @@ class Programs:
         self._num_codebooks = model.config["autoencoder"]["num_codebooks"]
         self.latent_width = self._num_codebooks * model.config["autoencoder"]["codeword_dim"]
         self._halo = model.config["codec"]["halo"]
-        self.side = model.config["codec"]["window"] + 2 * self._halo
+        self.window = model.config["codec"]["window"]
+        self._autoencoder_side = self.window + 2 * AUTOENCODER_HALO
         self._pool = ThreadPoolExecutor(threads or usable_cores())
 
     def map(self, run: Callable, items: Iterable) -> list:
@@ -55,15 +60,16 @@ class Programs:
 
         As compared with the codewords: l2-normalised if the model is.
         """
+        side = self._autoencoder_side
 
         def program(params, image, mask):
             x = image[None].astype(jnp.float32) / 255.0 - 0.5
             sub_vectors = self._autoencoder.apply(
                 {"params": params}, x, mask[None], method="sub_vectors"
             )
-            return self._inner(sub_vectors[0].reshape(self.side, self.side, -1), 1)
+            return _inner(sub_vectors[0].reshape(side, side, -1), AUTOENCODER_HALO)
 
-        pixels = self.side * self.f
+        pixels = side * self.f
         inputs = ((pixels, pixels, 3), np.uint8), self._mask
         return self._compile_segments("encode", program, *inputs)
 
@@ -72,16 +78,17 @@ class Programs:
         """Segments of: (side, side, M*d) float32 codewords, quality and
         (side, side) float32 mask -> (window*f, window*f, 3) uint8.
         """
+        side = self._autoencoder_side
 
         def program(params, latents, quality, mask):
-            codewords = latents.reshape(1, self.side, self.side, self._num_codebooks, -1)
+            codewords = latents.reshape(1, side, side, self._num_codebooks, -1)
             image = self._autoencoder.apply(
                 {"params": params}, codewords, quality[None], mask[None], method="decode"
             )
-            inner = self._inner(image[0], self.f)
+            inner = _inner(image[0], AUTOENCODER_HALO * self.f)
             return jnp.clip(jnp.round((inner + 0.5) * 255.0), 0, 255).astype(jnp.uint8)
 
-        latents = (self.side, self.side, self.latent_width), np.float32
+        latents = (side, side, self.latent_width), np.float32
         return self._compile_segments("decode", program, latents, ((), np.int32), self._mask)
 
     @cached_property
@@ -90,7 +97,7 @@ class Programs:
 
         def program(params, visible):
             context = self._mim.apply({"params": params}, visible[None], method="context")
-            return self._inner(context[0], 1)
+            return _inner(context[0], self._halo)
 
         return self._compile("context", program, "mim", (self._grid_shape, np.int32))
 
@@ -133,15 +140,12 @@ class Programs:
 
     @property
     def _mask(self) -> tuple:
-        return (self.side, self.side), np.float32
+        return (self._autoencoder_side,) * 2, np.float32
 
     @property
     def _grid_shape(self) -> tuple[int, int, int]:
-        return self.side, self.side, self._num_codebooks
-
-    def _inner(self, x: jax.Array, f: int) -> jax.Array:
-        edge = self._halo * f
-        return x[edge : x.shape[0] - edge, edge : x.shape[1] - edge]
+        side = self.window + 2 * self._halo
+        return side, side, self._num_codebooks
 
     def _compile(self, name: str, program, part: str, *inputs) -> Callable:
         params = self._params[part]
@@ -166,3 +170,7 @@ class Programs:
             arguments = tuple(run.out_info)
             state_bytes = max(state_bytes, sum(a.size * a.dtype.itemsize for a in arguments))
         return SegmentedProgram(segments[0], segments[1:], state_bytes)
+
+
+def _inner(x: jax.Array, edge: int) -> jax.Array:
+    return x[edge : x.shape[0] - edge, edge : x.shape[1] - edge]

@@ -7,11 +7,12 @@ Of a large picture, some windows spread over it stand for all of them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.programs import AUTOENCODER_HALO, Programs
 from pqmim_jax.codec.segments import SegmentedProgram
 from pqmim_jax.codec.windows import WindowGrid
 
@@ -30,6 +31,7 @@ def encode_latents(programs: Programs, grid: WindowGrid, image: np.ndarray) -> n
     Returns:
       (h, w, M*d) float32 latents as compared with the codewords.
     """
+    grid = replace(grid, halo=AUTOENCODER_HALO)
     latents = np.zeros((*grid.tokens, programs.latent_width), np.float32)
 
     def inputs(origin: Origin) -> tuple:
@@ -54,6 +56,7 @@ def decode_latents(
     Returns:
       (H, W, 3) uint8 picture of the grid's size.
     """
+    grid = replace(grid, halo=AUTOENCODER_HALO)
     picture = np.zeros((grid.height, grid.width, 3), np.uint8)
     flat = latents.reshape(*grid.tokens, -1)
 

@@ -12,8 +12,6 @@ from pqmim_jax.codec import transform
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.windows import WindowGrid
 
-HALO = 1
-
 
 def sharpened(params, rng):
     """Random weights that let statistics over tokens decide about every latent and pixel.
@@ -64,7 +62,7 @@ def model(request, tiny_model):
 
 
 def with_window(model, window):
-    codec = {**model.config["codec"], "window": window, "halo": HALO}
+    codec = {**model.config["codec"], "window": window}
     return dataclasses.replace(model, config={**model.config, "codec": codec})
 
 
@@ -79,8 +77,7 @@ def whole(model):
 
 
 def grid_of(programs, image):
-    window = programs.side - 2 * HALO
-    return WindowGrid(*image.shape[:2], programs.f, window, HALO)
+    return WindowGrid(*image.shape[:2], programs.f, programs.window, 1)
 
 
 @pytest.fixture(scope="module")
