@@ -50,16 +50,16 @@ def test_the_tool_compares_codecs_at_near_equal_size(tiny_model):
 
 def test_peak_memory_is_the_processes_own(load):
     ballast = np.ones(300 * 2**20, np.uint8)
-    small, output = load("processes").python(["-c", "print('so')"], {})
+    small, output = load("processes").python(["-c", "print('so')"])
     assert output == "so"
     assert small.peak_bytes < 100 * 2**20 < ballast.nbytes
-    large, _ = load("processes").python(["-c", f"bytearray({2 * 10**8})"], {})
+    large, _ = load("processes").python(["-c", f"bytearray({2 * 10**8})"])
     assert large.peak_bytes > 2 * 10**8
 
 
 def test_a_process_that_fails_is_an_error_with_its_own_words(load):
     with pytest.raises(RuntimeError, match="nothing here"):
-        load("processes").python(["-c", "raise SystemExit('nothing here')"], {})
+        load("processes").python(["-c", "raise SystemExit('nothing here')"])
 
 
 @pytest.mark.parametrize(
