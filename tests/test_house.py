@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "masking": set(),
     "coding": set(),
     "data": set(),
+    "images": set(),
     "model_store": set(),
     "losses": {"models"},
     "codec": {"models", "masking", "coding", "model_store"},
@@ -25,6 +26,7 @@ MAY_IMPORT = {
 WITHOUT_JAX = (
     "coding",
     "data",
+    "images",
     "masking/schedules",
     "masking/spatial",
     "masking/codebook",

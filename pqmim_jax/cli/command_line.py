@@ -7,17 +7,27 @@ from collections.abc import Sequence
 
 from pqmim_jax import __version__
 from pqmim_jax.allocator import keep_freed_memory
-from pqmim_jax.cli import compress, decompress, evaluate, info, models, train
+from pqmim_jax.cli import (
+    completion,
+    compress,
+    decompress,
+    evaluate,
+    info,
+    manual,
+    models,
+    train,
+)
 from pqmim_jax.cli.errors import user_message
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
-_COMMANDS = (compress, decompress, info, models, evaluate, train)
+_COMMANDS = (compress, decompress, info, models, evaluate, train, completion, manual)
 _EPILOG = """\
 example:
   pqmim compress photo.jpg              writes photo.pqm
   pqmim decompress photo.pqm            writes photo.png
+  pqmim help compress                   the manual of a command
 
-exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+`pqmim help COMMAND` shows more than `pqmim COMMAND --help`.
 """
 
 
@@ -61,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="before the one line that says what is wrong, print where it arose (for bug reports)",
     )
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)
     return parser

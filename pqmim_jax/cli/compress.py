@@ -1,10 +1,10 @@
 """`pqmim compress`: pictures to `.pqm` files."""
 
 import argparse
-from pathlib import Path
 
 from pqmim_jax.cli import files, options
 from pqmim_jax.cli.errors import CommandError
+from pqmim_jax.cli.sources import Source
 
 SUFFIX = ".pqm"
 _EPILOG = """\
@@ -12,6 +12,8 @@ examples:
   pqmim compress photo.jpg                            writes photo.pqm, the best picture
   pqmim compress photo.jpg -o tiny.pqm --quality 1    the smallest file
   pqmim compress *.png -o compressed/                 a folder of files
+  pqmim compress photos/ -o compressed/               every picture below photos/, mirrored
+  pqmim compress - < photo.jpg > photo.pqm            in a pipeline
 
 The file can only be opened again with the same model.
 """
@@ -40,27 +42,29 @@ def add_parser(subparsers) -> None:
         "picture at this quality (default: the model's choice for the quality)",
     )
     options.add_schedule(parser)
-    options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compresses every input."""
-    pairs = files.plan_outputs(args.inputs, args.output, SUFFIX, force=args.force)
+    from pqmim_jax.images import IMAGE_SUFFIXES
+
+    jobs = files.plan(args, reads=IMAGE_SUFFIXES, writes=SUFFIX)
     options.check_schedule(args.schedule)
     codec = options.load_codec(args)
     options.check_quality(codec, args.quality)
-    return files.for_each_file(pairs, lambda path, target: _compress(codec, path, target, args))
+    return files.convert_all(jobs, lambda source: _compress(codec, source, args), args)
 
 
-def _compress(codec, path: Path, target: Path, args: argparse.Namespace) -> None:
+def _compress(codec, source: Source, args: argparse.Namespace) -> files.Converted:
     from pqmim_jax.images import read_image
 
-    image = read_image(path)
+    with source.open() as file:
+        image = read_image(file)
     try:
         data = codec.compress(
             image, quality=args.quality, rate_weight=args.rate_weight, schedule=args.schedule
         )
     except ValueError as error:
-        raise CommandError(f"{path}: {error}") from error
+        raise CommandError(f"{source}: {error}") from error
     bpp = 8 * len(data) / (image.shape[0] * image.shape[1])
-    files.save(target, data, args, f"{path} -> {target}  {len(data)} bytes  {bpp:.4f} bpp")
+    return files.Converted(data, f"{len(data)} bytes  {bpp:.4f} bpp")

@@ -1,16 +1,17 @@
 """`pqmim evaluate`: rate and distortion on a folder of pictures."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from pqmim_jax.cli import files, options
+from pqmim_jax.cli import options
 from pqmim_jax.cli.errors import CommandError
+from pqmim_jax.cli.progress import with_progress
+from pqmim_jax.cli.targets import check_output
 
 _EPILOG = """\
 examples:
   pqmim evaluate kodak/
-  pqmim evaluate kodak/ --quality 4 8 --jpeg --json report.json
+  pqmim evaluate kodak/ --quality 4,8 --jpeg --json report.json
 
 Every picture is compressed to the bytes of a whole file and decompressed from them again, which
 must give the encoder's own picture. Rates count whole files; PSNR is over RGB samples of 8 bits,
@@ -27,17 +28,20 @@ def add_parser(subparsers) -> None:
         summary="measure size, PSNR and speed on a folder of pictures",
         epilog=_EPILOG,
     )
-    parser.add_argument("folder", metavar="DIR", help="folder of pictures")
+    folder = parser.add_argument("folder", metavar="DIR", help="folder of pictures")
+    folder.complete = "directory"
+    folder.required = False  # argparse gives a DIR after --quality to that: `_settle` takes it back
     options.add_model(parser)
     parser.add_argument(
         "--quality",
-        type=int,
         nargs="+",
         metavar="Q",
-        help="qualities to measure (default: all of the model's)",
+        help="qualities to measure, such as 4,8 or 4 8 (default: all of the model's)",
     )
     options.add_schedule(parser)
-    parser.add_argument("--json", metavar="FILE", help="also write every number to this file")
+    parser.add_argument(
+        "--json", metavar="FILE", help="also write every number to this file"
+    ).complete = "file"
     options.add_force(parser)
     parser.add_argument(
         "--jpeg",
@@ -48,8 +52,9 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measures, prints a table, writes the JSON report."""
+    _settle(args)
     if args.json is not None:
-        files.check_output(Path(args.json), force=args.force)
+        check_output(Path(args.json), force=args.force)
     options.check_schedule(args.schedule)
     codec = options.load_codec(args)
     for quality in args.quality or ():
@@ -64,6 +69,26 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _settle(args: argparse.Namespace) -> None:
+    """Makes `args.quality` None or a list of int, and `args.folder` a str; exits if it cannot."""
+    words = args.quality or []
+    if args.folder is None and words and not _is_list_of_numbers(words[-1]):
+        args.folder = words.pop()
+    if args.folder is None:
+        args.parser.error("the following arguments are required: DIR")
+    if args.quality is None:
+        return
+    wrong = next((word for word in words if not _is_list_of_numbers(word)), None)
+    if wrong is not None or not words:
+        got = args.folder if wrong is None else wrong
+        args.parser.error(f"argument --quality: expected numbers such as 4,8 or 4 8, got {got!r}")
+    args.quality = [int(number) for word in words for number in word.split(",")]
+
+
+def _is_list_of_numbers(text: str) -> bool:
+    return all(number.isdecimal() for number in text.split(","))
+
+
 def _evaluate(codec, args: argparse.Namespace) -> dict:
     from pqmim_jax.evaluation import baselines
     from pqmim_jax.evaluation.report import build_report
@@ -76,8 +101,10 @@ def _evaluate(codec, args: argparse.Namespace) -> dict:
     try:
         paths = find_images(Path(args.folder))
         measurements = list(
-            _with_progress(
-                measure_images(codec, paths, qualities, schedule), len(paths) * len(qualities)
+            with_progress(
+                measure_images(codec, paths, qualities, schedule),
+                len(paths) * len(qualities),
+                "pqm",
             )
         )
     except (EvaluationError, ValueError) as error:
@@ -86,15 +113,8 @@ def _evaluate(codec, args: argparse.Namespace) -> dict:
     if args.jpeg:
         curves = {
             name: baselines.measure(
-                baseline, _with_progress(map(read_image, paths), len(paths), name)
+                baseline, with_progress(map(read_image, paths), len(paths), name)
             )
             for name, baseline in baselines.BASELINES.items()
         }
     return build_report(codec, schedule, measurements, curves)
-
-
-def _with_progress(items, total: int, name: str = "pqm"):
-    """The items, with a bar on stderr if that is a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(items, name, total, leave=False, file=sys.stderr, disable=None)

@@ -2,10 +2,10 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from pqmim_jax.cli import options
 from pqmim_jax.cli.errors import CommandError
+from pqmim_jax.cli.sources import Source
 
 _EPILOG = """\
 example:
@@ -24,7 +24,9 @@ def add_parser(subparsers) -> None:
         summary="show what a .pqm file holds and where its bytes go",
         epilog=_EPILOG,
     )
-    parser.add_argument("file", metavar="FILE", help=".pqm file")
+    parser.add_argument(
+        "file", metavar="FILE", help=".pqm file, or - for standard input"
+    ).complete = "file"
     options.add_model(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -33,12 +35,14 @@ def run(args: argparse.Namespace) -> int:
     """Prints the facts of one file."""
     from pqmim_jax.coding import PqmError
 
-    data = Path(args.file).read_bytes()
+    source = Source.of(args.file)
+    with source.open() as file:
+        data = file.read()
     codec = options.load_codec(args)
     try:
         facts = describe(codec, data)
     except PqmError as error:
-        raise CommandError(f"{args.file}: {error}") from error
+        raise CommandError(f"{source}: {error}") from error
     print(json.dumps(facts, indent=1) if args.json else _as_text(facts))
     return 0
 

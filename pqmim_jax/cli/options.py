@@ -10,7 +10,8 @@ def add_command(
 
     Args:
       summary: its line in `pqmim --help` and the top of its own help.
-      epilog: shown as it stands below the options: an example at least.
+      epilog: shown as it stands below the options: examples, then, after an empty line, what else
+        there is to know.
       takes_extra: unknown arguments go to `args.extra` instead of being wrong usage.
     """
     parser = subparsers.add_parser(
@@ -31,12 +32,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME_OR_PATH",
         help="a packaged model's name (see `pqmim models`), a model folder or a training workdir; "
         "default: the packaged default model",
-    )
+    ).complete = "file"
 
 
-def add_force(parser: argparse.ArgumentParser) -> None:
-    """--force: existing files may be replaced."""
+def add_force(parser) -> None:
+    """--force: existing files may be replaced. `parser` may be a group of options."""
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """--quiet: only what went wrong is printed."""
+    parser.add_argument(
+        "--quiet", action="store_true", help="print nothing but warnings and errors"
+    )
 
 
 def add_schedule(parser: argparse.ArgumentParser) -> None:

@@ -38,7 +38,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="Python file with a get_config()"
-    )
+    ).complete = "file"
     parser.add_argument(
         "--workdir",
         required=True,

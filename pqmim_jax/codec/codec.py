@@ -1,26 +1,25 @@
 """The codec: a loaded model that turns images into `.pqm` bytes and back."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pqmim_jax import masking, model_store
-from pqmim_jax.codec.entropy_coding import decode_indices, encode_indices
+from pqmim_jax.codec import channels, reading, transform, writing
+from pqmim_jax.codec.fill import Fill
+from pqmim_jax.codec.order import CodingOrder
 from pqmim_jax.codec.programs import Programs
-from pqmim_jax.codec.quantization import choose, squared_distances
+from pqmim_jax.codec.quantization import squared_distances
+from pqmim_jax.codec.rate_control import fit_to_size
+from pqmim_jax.codec.resize import enlarge, reduce
+from pqmim_jax.codec.settings import ModelLimits, Settings, check_settings
 from pqmim_jax.codec.windows import WindowGrid
-from pqmim_jax.coding import (
-    CorruptFileError,
-    Header,
-    RansDecoder,
-    WrongModelError,
-    index_checksum,
-    pack,
-    unpack,
-)
+from pqmim_jax.coding import ALPHA, EXIF, ICC_PROFILE, Header, unpack
 
-MAX_PIXELS = 200_000_000  # more is refused before anything is allocated
+MAX_PIXELS = 200_000_000
+"""More is refused by default, before anything is allocated."""
 
 
 @dataclass(frozen=True)
@@ -28,33 +27,45 @@ class EncodedImage:
     """A compressed image, and what the encoder knows of it."""
 
     data: bytes  # the whole file
-    indices: np.ndarray  # (h, w, M) int32, -1 from the quality on
+    indices: np.ndarray  # (h, w, M) int32, -1 where the file holds none
     stage_bits: np.ndarray  # (S,) float64: ideal code length of each stage
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """What a file holds."""
+
+    pixels: np.ndarray  # uint8, of the shape that was compressed
+    icc_profile: bytes | None
+    exif: bytes | None
+    damage: str | None  # one line on what is missing; None: everything is there, and right
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a `.pqm` file holds."""
+    """What a `.pqm` file holds, without its picture."""
 
     header: Header
     schedule: str  # canonical spec, the model's default filled in
     bytes: int
     stage_bits: np.ndarray  # (S,) float64: ideal code length of each stage
+    stage_ends: np.ndarray  # (S,) int64: length of the prefix of the file that holds each stage
 
 
 class Codec:
-    """Compresses RGB images of any size; see README for ten lines of use."""
+    """Compresses pictures of any size; see README for ten lines of use."""
 
     def __init__(self, model: model_store.StoredModel, threads: int | None = None):
         """Use `Codec.load`; `threads` is how many windows are coded at once (any number gives
         the same bytes).
         """
         self.model = model
-        self._programs = Programs(model, threads)
+        self.programs = Programs(model, threads)
         self._f = model.config["autoencoder"]["f"]
-        self._settings = model.config["codec"]
+        self._codec_config = model.config["codec"]
         self._codebooks = _as_compared(model)
-        self.default_schedule = masking.canonical(self._settings["schedule"])
+        self.default_schedule = masking.canonical(self._codec_config["schedule"])
 
     @classmethod
     def load(
@@ -72,29 +83,21 @@ class Codec:
         """Number of qualities M: 1 is the smallest file, M the best picture."""
         return self.model.config["autoencoder"]["num_codebooks"]
 
-    def compress(
-        self,
-        image: np.ndarray,
-        *,
-        quality: int | None = None,
-        rate_weight: float | None = None,
-        schedule: str | None = None,
-    ) -> bytes:
-        """A whole `.pqm` file.
+    @property
+    def pixels_per_token(self) -> int:
+        """Side f of the square of pixels that one token stands for."""
+        return self._f
 
-        Args:
-          image: (H, W, 3) uint8, H and W >= 1.
-          quality: 1..M, how many sub-quantizers are sent; default M.
-          rate_weight: lambda >= 0 of rate-aware quantization, the squared error (8-bit units,
-            summed over a token) that one bit may cost; 0 sends the nearest codewords; default
-            the model's for this quality.
-          schedule: coding order, e.g. "qlds(stages=8)"; default the model's.
+    @property
+    def limits(self) -> ModelLimits:
+        """What `compress` can be asked for, and its defaults."""
+        weights = self._codec_config["rate_weights"] or [0.0] * self.qualities
+        window = self._codec_config["window"]
+        return ModelLimits(self.qualities, tuple(weights), self.default_schedule, window)
 
-        Raises:
-          ValueError: the image, quality, weight or schedule is not usable.
-        """
-        encoded = self.encode(image, quality=quality, rate_weight=rate_weight, schedule=schedule)
-        return encoded.data
+    def compress(self, image: np.ndarray, **options) -> bytes:
+        """A whole `.pqm` file; arguments and errors as `encode`."""
+        return self.encode(image, **options).data
 
     def encode(
         self,
@@ -103,58 +106,160 @@ class Codec:
         quality: int | None = None,
         rate_weight: float | None = None,
         schedule: str | None = None,
+        stages: int | None = None,
+        shrink: int = 1,
+        icc_profile: bytes | None = None,
+        exif: bytes | None = None,
     ) -> EncodedImage:
-        """`compress`, with what the encoder knows besides the bytes."""
-        quality, spec = self._check_quality(quality), self._check_schedule(schedule)
-        weight = self._rate_weight(quality, rate_weight)
-        latents = self.encode_latents(image)
-        grid = self._grid(*image.shape[:2])
+        """`compress`, with what the encoder knows besides the bytes.
 
-        def choice(tables, rows, columns, m):
-            distances = squared_distances(latents[rows, columns, m], self._codebooks[m])
-            return choose(distances, tables, weight)
-
-        coder, indices, bits = encode_indices(
-            self._programs, grid, choice, self.qualities, quality, spec
-        )
-        own_schedule = None if spec == self.default_schedule else spec
-        header = Header(
-            image.shape[1], image.shape[0], quality, self.model.fingerprint, own_schedule
-        )
-        tail = index_checksum(header, indices[..., :quality].astype(np.uint16))
-        return EncodedImage(pack(header, coder.finish(tail)), indices, bits)
-
-    def decompress(self, data: bytes) -> np.ndarray:
-        """(H, W, 3) uint8 picture of a `.pqm` file.
+        Args:
+          image: uint8 (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA,
+            H and W >= 1. Alpha is kept without loss.
+          quality: 1..M, how many sub-quantizers are sent; default M.
+          rate_weight: lambda >= 0 of rate-aware quantization, the squared error (8-bit units,
+            summed over a token) that one bit may cost; 0 sends the nearest codewords; default
+            the model's for this quality.
+          schedule: coding order, e.g. "qlds(stages=8)"; default the model's.
+          stages: send so many stages of the schedule only and leave the rest to the decoder's
+            MIM (the paper's hybrid mode); default all.
+          shrink: code the picture smaller by this factor, 1..64; the decoder enlarges it again.
+          icc_profile: colour profile to keep with the picture.
+          exif: EXIF data to keep with the picture.
 
         Raises:
-          PqmError: not a .pqm file, made with another model, truncated or damaged; never a
-            silently wrong picture.
+          ValueError: the image or an option is not usable.
         """
-        indices, info = self._read(data)
-        size = (info.header.height, info.header.width)
-        return self.decode_indices(indices, info.header.quality, size)
+        settings = check_settings(
+            self.limits,
+            quality=quality,
+            rate_weight=rate_weight,
+            schedule=schedule,
+            stages=stages,
+            shrink=shrink,
+        )
+        source = self.prepare(image, icc_profile=icc_profile, exif=exif)
+        return self.encode_prepared(source, settings)
+
+    def compress_to_size(
+        self,
+        image: np.ndarray,
+        target_bytes: int,
+        *,
+        schedule: str | None = None,
+        icc_profile: bytes | None = None,
+        exif: bytes | None = None,
+    ) -> bytes:
+        """The best file of at most `target_bytes`; other arguments as `encode`.
+
+        Searches over quality, lambda and shrink; within 3% below the target where the model
+        reaches that far.
+
+        Raises:
+          ValueError: the smallest possible file is larger; or as `encode`.
+        """
+        source = self.prepare(image, icc_profile=icc_profile, exif=exif)
+        return fit_to_size(self, source, target_bytes, schedule).data
+
+    def decompress(self, data: bytes, **options) -> np.ndarray:
+        """The picture of a `.pqm` file; arguments and errors as `decode`."""
+        return self.decode(data, **options).pixels
+
+    def decode(
+        self,
+        data: bytes,
+        *,
+        allow_truncated: bool = False,
+        fill: str = "mean",
+        temperature: float = 1.0,
+        seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> DecodedImage:
+        """`decompress`, with what the file holds besides the picture.
+
+        Args:
+          data: of a whole file, or with `allow_truncated` at least its header.
+          allow_truncated: of a file that is cut short, or damaged where that can be located,
+            decode what is there; the MIM fills in the rest and `damage` says so.
+          fill: what stands for indices that the file does not hold: "mean", "argmax" or
+            "sample".
+          temperature: of "sample", > 0; below 1 likely codewords are drawn more often.
+          seed: of "sample", >= 0.
+          max_pixels: larger pictures are refused.
+
+        Raises:
+          PqmError: not a .pqm file, made with another model, too large, truncated or damaged;
+            never a silently wrong picture.
+          ValueError: an option is not usable.
+        """
+        make_fill = partial(Fill, fill, self._codebooks, temperature, seed)
+        make_fill()  # a wrong option is the caller's mistake, whatever the file
+        header, content = self._read(data, make_fill, max_pixels, tolerant=allow_truncated)
+        latents = self._look_up(content.indices, header.quality)
+        content.fill.soften(latents)
+        grid = self._grid(*header.coded_size)
+        coded = transform.decode_latents(self.programs, grid, latents, header.quality)
+        size = (header.height, header.width)
+        kept = content.attachments
+        alpha = None
+        if header.alpha:
+            lost = ALPHA not in kept
+            alpha = channels.opaque(size) if lost else channels.decode_alpha(kept[ALPHA], size)
+        pixels = channels.join(enlarge(coded, size), grey=header.grey, alpha=alpha)
+        return DecodedImage(pixels, kept.get(ICC_PROFILE), kept.get(EXIF), content.damage)
 
     def info(self, data: bytes) -> FileInfo:
-        """Header and the bits of each stage; checks the whole file, raises as `decompress`."""
-        return self._read(data)[1]
+        """Header and the bits of each stage; checks the whole file, raises as `decode`."""
+        make_fill = partial(Fill, "argmax", self._codebooks, 1.0, 0)
+        header, content = self._read(data, make_fill, MAX_PIXELS, tolerant=False)
+        schedule = header.schedule or self.default_schedule
+        before = len(data) - len(unpack(data)[1].data)
+        return FileInfo(
+            header, schedule, len(data), content.stage_bits, before + content.stage_ends
+        )
+
+    def prepare(
+        self, image: np.ndarray, *, icc_profile: bytes | None = None, exif: bytes | None = None
+    ) -> writing.Source:
+        """What of an image does not depend on how it will be coded; arguments as `encode`."""
+        colour, alpha = channels.split(image)
+        if colour.shape[0] * colour.shape[1] > MAX_PIXELS:
+            raise ValueError(f"image has more than {MAX_PIXELS} pixels: {tuple(image.shape)}")
+        attachments = {ALPHA: alpha, ICC_PROFILE: icc_profile, EXIF: exif}
+        if alpha is not None:
+            attachments[ALPHA] = channels.encode_alpha(alpha)
+        kept = {kind: data for kind, data in attachments.items() if data is not None}
+        return writing.Source(colour, channels.is_grey(image), kept)
+
+    def encode_prepared(self, source: writing.Source, settings: Settings) -> EncodedImage:
+        """`encode` of what `prepare` made: the encoder network runs once for each `shrink`."""
+        if settings.shrink not in source.latents:
+            reduced = reduce(source.colour, settings.shrink)
+            source.latents[settings.shrink] = self.encode_latents(reduced)
+        latents = source.latents[settings.shrink]
+        height, width = source.colour.shape[:2]
+        schedule = None if settings.schedule == self.default_schedule else settings.schedule
+        header = Header(
+            width,
+            height,
+            settings.quality,
+            self.model.fingerprint,
+            schedule,
+            grey=source.grey,
+            shrink=settings.shrink,
+            stages=settings.stages,
+        )
+        order = self.coding_order(header)
+        data, indices, bits = writing.write(
+            self.programs, order, header, latents, self._codebooks, settings, source.attachments
+        )
+        return EncodedImage(data, indices, bits, settings)
 
     def encode_latents(self, image: np.ndarray) -> np.ndarray:
         """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise ValueError(
-                f"image must be uint8 (H, W, 3), got {image.dtype} {tuple(image.shape)}"
-            )
-        if image.shape[0] * image.shape[1] > MAX_PIXELS:
-            raise ValueError(f"image has more than {MAX_PIXELS} pixels: {tuple(image.shape)}")
         grid = self._grid(*image.shape[:2])
-        m, _, d = self._codebooks.shape
-        latents = np.zeros((*grid.tokens, m * d), np.float32)
-        encode = self._programs.encode
-        cores = self._programs.map(lambda o: encode(grid.pixels_of(image, o)), grid.origins)
-        for origin, core in zip(grid.origins, cores, strict=True):
-            grid.place(latents, origin, core, 1)
-        return latents.reshape(*grid.tokens, m, d)
+        latents = transform.encode_latents(self.programs, grid, image)
+        return latents.reshape(*grid.tokens, self.qualities, -1)
 
     def nearest_indices(self, image: np.ndarray) -> np.ndarray:
         """(h, w, M) int32: the nearest codewords, what is sent where `rate_weight` is 0."""
@@ -175,69 +280,35 @@ class Codec:
           quality: sub-quantizers from this one on are ignored.
           size: (H, W) in pixels.
         """
-        grid = self._grid(*size)
-        picture = np.zeros((*size, 3), np.uint8)
-        decode, sent = self._programs.decode, np.maximum(indices, 0)
-        cores = self._programs.map(
-            lambda o: decode(grid.codes_of(sent, o), np.int32(quality)), grid.origins
-        )
-        for origin, core in zip(grid.origins, cores, strict=True):
-            grid.place(picture, origin, core, self._f)
-        return picture
+        latents = self._look_up(indices, quality)
+        return transform.decode_latents(self.programs, self._grid(*size), latents, quality)
 
-    def _read(self, data: bytes) -> tuple[np.ndarray, FileInfo]:
+    def _look_up(self, indices: np.ndarray, quality: int) -> np.ndarray:
+        """Codewords (h, w, M, d) float32, zeros from `quality` on."""
+        codewords = self._codebooks[np.arange(self.qualities), np.maximum(indices, 0)]
+        codewords[:, :, quality:] = 0
+        return codewords
+
+    def _read(self, data, make_fill, max_pixels, *, tolerant) -> tuple[Header, reading.Content]:
         header, payload = unpack(data)
-        self._check_header(header)
-        decoder = RansDecoder(payload.data, payload.lanes, payload.state_bytes)
-        grid = self._grid(header.height, header.width)
-        schedule = header.schedule or self.default_schedule
-        indices, bits = decode_indices(
-            self._programs, grid, decoder, self.qualities, header.quality, schedule
+        reading.check_header(header, self.model, max_pixels)
+        order = self.coding_order(header)
+        if not tolerant:
+            reading.check_length(header, order, self._codebooks.shape[1], len(payload.data))
+        content = reading.read_content(
+            self.programs, order, header, payload, make_fill, tolerant=tolerant
         )
-        sent = indices[..., : header.quality].astype(np.uint16)
-        if decoder.finish() != index_checksum(header, sent):
-            raise CorruptFileError("damaged file: the checksum over the decoded indices is wrong")
-        return indices, FileInfo(header, schedule, len(data), bits)
+        return header, content
 
-    def _check_header(self, header: Header) -> None:
-        if header.fingerprint != self.model.fingerprint:
-            raise WrongModelError(
-                f"file was made with another model (fingerprint {header.fingerprint:04x}, "
-                f"model {self.model.name!r} has {self.model.fingerprint:04x})"
-            )
-        if header.width * header.height > MAX_PIXELS:
-            raise CorruptFileError(
-                f"header claims {header.width} x {header.height} pixels, more than {MAX_PIXELS}"
-            )
-        if header.quality > self.qualities:
-            raise CorruptFileError(
-                f"header claims quality {header.quality}, the model has {self.qualities}"
-            )
-        if header.schedule is not None:
-            try:
-                masking.canonical(header.schedule)
-            except ValueError as error:
-                raise CorruptFileError(f"header names an unusable schedule: {error}") from error
-
-    def _check_quality(self, quality: int | None) -> int:
-        if quality is None:
-            return self.qualities
-        if not 1 <= quality <= self.qualities:
-            raise ValueError(f"quality must be in 1..{self.qualities}, got {quality}")
-        return int(quality)
-
-    def _rate_weight(self, quality: int, rate_weight: float | None) -> float:
-        if rate_weight is None:
-            return float((self._settings["rate_weights"] or [0.0] * self.qualities)[quality - 1])
-        if not 0 <= rate_weight < float("inf"):
-            raise ValueError(f"rate weight (lambda) must be a number >= 0, got {rate_weight}")
-        return float(rate_weight)
-
-    def _check_schedule(self, schedule: str | None) -> str:
-        return masking.canonical(schedule or self.default_schedule)
+    def coding_order(self, header: Header) -> CodingOrder:
+        """In which order a file with this header holds its indices."""
+        schedule = header.schedule or self.default_schedule
+        grid = self._grid(*header.coded_size)
+        return CodingOrder(grid, self.qualities, header.quality, schedule)
 
     def _grid(self, height: int, width: int) -> WindowGrid:
-        return WindowGrid(height, width, self._f, self._settings["window"], self._settings["halo"])
+        config = self._codec_config
+        return WindowGrid(height, width, self._f, config["window"], config["halo"])
 
 
 def _as_compared(model: model_store.StoredModel) -> np.ndarray:

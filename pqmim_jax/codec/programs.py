@@ -38,6 +38,7 @@ class Programs:
         self._params = jax.device_put({"autoencoder": model.autoencoder, "mim": model.mim})
         self._f = model.config["autoencoder"]["f"]
         self._num_codebooks = model.config["autoencoder"]["num_codebooks"]
+        self.latent_width = self._num_codebooks * model.config["autoencoder"]["codeword_dim"]
         self._halo = model.config["codec"]["halo"]
         self._side = model.config["codec"]["window"] + 2 * self._halo
         self._pool = ThreadPoolExecutor(threads or usable_cores())
@@ -65,14 +66,15 @@ class Programs:
     def decode(self) -> Callable[[np.ndarray, np.int32], np.ndarray]:
         """(side, side, M) int32 indices and quality -> (window*f, window*f, 3) uint8."""
 
-        def program(params, indices, quality):
+        def program(params, latents, quality):
+            codewords = latents.reshape(1, self._side, self._side, self._num_codebooks, -1)
             image = self._autoencoder.apply(
-                {"params": params}, indices[None], quality[None], method="decode_indices"
+                {"params": params}, codewords, quality[None], method="decode"
             )
             inner = self._inner(image[0], self._f)
             return jnp.clip(jnp.round((inner + 0.5) * 255.0), 0, 255).astype(jnp.uint8)
 
-        inputs = (self._grid_shape, np.int32), ((), np.int32)
+        inputs = ((self._side, self._side, self.latent_width), np.float32), ((), np.int32)
         return self._compile("decode", program, "autoencoder", *inputs)
 
     @cached_property

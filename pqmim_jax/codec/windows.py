@@ -72,6 +72,11 @@ class WindowGrid:
         h, w = (-(-n // self.window) * self.window + 2 * self.halo for n in self.tokens)
         return np.full((h, w, m), unknown, np.int32)
 
+    def without_padding(self, padded: np.ndarray) -> np.ndarray:
+        """(h, w, M): the picture's own part of what `padded_unknown` made; a view."""
+        h, w = self.tokens
+        return padded[self.halo : self.halo + h, self.halo : self.halo + w]
+
     def place(self, canvas: np.ndarray, origin: tuple[int, int], core: np.ndarray, f: int) -> None:
         """Writes a window's inner part, f samples a token, where it belongs on `canvas`."""
         y, x = origin[0] * f, origin[1] * f

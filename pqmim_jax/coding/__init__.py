@@ -1,14 +1,23 @@
 """Integer probabilities, the rANS coder and the `.pqm` file format: NumPy only, no JAX."""
 
-from pqmim_jax.coding.container import MAGIC, VERSION, Header, index_checksum, pack, unpack
+from pqmim_jax.coding.container import (
+    MAGIC,
+    VERSION,
+    index_checksum,
+    pack,
+    read_attachments,
+    unpack,
+)
 from pqmim_jax.coding.errors import (
     CorruptFileError,
     NotPqmFileError,
     PqmError,
+    TooLargeError,
     TruncatedFileError,
     UnsupportedVersionError,
     WrongModelError,
 )
+from pqmim_jax.coding.header import ALPHA, EXIF, ICC_PROFILE, Attachment, Header
 from pqmim_jax.coding.payload import LANE_COUNTS, RansPayload, choose_lanes
 from pqmim_jax.coding.pmf import (
     LOGIT_FRACTION_BITS,
@@ -25,6 +34,9 @@ from pqmim_jax.coding.pmf import (
 from pqmim_jax.coding.rans import RansDecoder, RansEncoder
 
 __all__ = [
+    "ALPHA",
+    "EXIF",
+    "ICC_PROFILE",
     "LANE_COUNTS",
     "LOGIT_FRACTION_BITS",
     "MAGIC",
@@ -32,6 +44,7 @@ __all__ = [
     "MAX_FIXED_LOGIT",
     "PRECISION",
     "VERSION",
+    "Attachment",
     "CorruptFileError",
     "Header",
     "NotPqmFileError",
@@ -39,6 +52,7 @@ __all__ = [
     "RansDecoder",
     "RansEncoder",
     "RansPayload",
+    "TooLargeError",
     "TruncatedFileError",
     "UnsupportedVersionError",
     "WrongModelError",
@@ -51,5 +65,6 @@ __all__ = [
     "index_checksum",
     "pack",
     "quantize_logits",
+    "read_attachments",
     "unpack",
 ]

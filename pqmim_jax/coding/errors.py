@@ -23,3 +23,7 @@ class WrongModelError(PqmError):
 
 class UnsupportedVersionError(PqmError):
     """The file is of a format version that this reader does not know."""
+
+
+class TooLargeError(PqmError):
+    """The file claims a picture larger than the caller allows."""

@@ -9,7 +9,6 @@ from bisect import bisect_right
 
 import numpy as np
 
-from pqmim_jax.coding.errors import TruncatedFileError
 from pqmim_jax.coding.pmf import PRECISION
 
 LOWER_BOUND = 1 << 32
@@ -80,10 +79,8 @@ def decode_scalar(
         position: index of the next word.
 
     Returns:
-        int32[n] symbols, and the index of the next word.
-
-    Raises:
-        TruncatedFileError: there are fewer words than the symbols need.
+        int32[n'] symbols, and the index of the next word. Where the words end inside the chunk,
+        the index is one past their number and the symbols are those known by then, n' <= n.
     """
     count, width = cumulative.shape
     lanes, available = len(states), len(words)
@@ -97,13 +94,14 @@ def decode_scalar(
         above = bisect_right(bounds, slot, base, base + width)
         start = bounds[above - 1]
         state = (bounds[above] - start) * (state >> PRECISION) + slot - start
+        symbols.append(above - 1 - base)
         if state < LOWER_BOUND:
             if position == available:
-                raise _out_of_words(available)
+                position += 1
+                break
             state = state << 32 | words[position]
             position += 1
         states[lane] = state
-        symbols.append(above - 1 - base)
     return np.array(symbols, np.int32), position
 
 
@@ -122,12 +120,13 @@ def decode_vector(
         start = bounds[row, symbol]
         freq = (bounds[row, symbol + 1] - start).astype(np.uint64)
         state[:] = freq * (state >> PRECISION) + (slot - start)
+        symbols[first : first + lanes] = symbol
         low = np.flatnonzero(state < LOWER_BOUND)
         if position + low.size > len(words):
-            raise _out_of_words(len(words))
+            known = first + low[len(words) - position] + 1
+            return symbols[:known], len(words) + 1
         state[low] = state[low] << 32 | words[position : position + low.size]
         position += low.size
-        symbols[first : first + lanes] = symbol
     return symbols, position
 
 
@@ -141,7 +140,3 @@ def _find(bounds: np.ndarray, slots: np.ndarray) -> np.ndarray:
     lift = np.arange(count, dtype=np.uint32) << PRECISION
     lifted = (bounds[:, :-1] + lift[:, None]).ravel()
     return np.searchsorted(lifted, slots + lift, side="right") - 1 - np.arange(count) * (width - 1)
-
-
-def _out_of_words(available: int) -> TruncatedFileError:
-    return TruncatedFileError(f"the coded data ends too early, after {available} words")

@@ -169,7 +169,7 @@ class RansDecoder:
     @property
     def bytes_read(self) -> int:
         """Bytes of the payload used so far, states included."""
-        return self._head + 4 * self._position
+        return self._head + 4 * min(self._position, len(self._words))
 
     def pop(self, cumulative: np.ndarray) -> np.ndarray:
         """Decode the next chunk.
@@ -184,6 +184,15 @@ class RansDecoder:
             ValueError: `cumulative` is not of that form.
             TruncatedFileError: the words end inside this chunk; the decoder is spent then.
         """
+        symbols = self.pop_available(cumulative)
+        if len(symbols) < len(cumulative) or self.spent:
+            raise TruncatedFileError(
+                f"the coded data ends too early, after {len(self._words)} words"
+            )
+        return symbols
+
+    def pop_available(self, cumulative: np.ndarray) -> np.ndarray:
+        """`pop`, of as many symbols as the words last for: int32[n'], n' <= n; see `spent`."""
         cumulative = np.asarray(cumulative)
         if cumulative.ndim != 2 or cumulative.shape[1] < 2 or cumulative.dtype != np.uint32:
             raise ValueError(
@@ -191,17 +200,28 @@ class RansDecoder:
             )
         if cumulative[:, 0].any() or (cumulative[:, -1] != 1 << PRECISION).any():
             raise ValueError(f"cumulative frequencies must run from 0 to {1 << PRECISION}")
+        if self.spent:
+            return np.zeros(0, np.int32)
         step = decode_scalar if self._scalar else decode_vector
         symbols, self._position = step(self._states, cumulative, self._words, self._position)
         return symbols
 
-    def finish(self) -> int:
+    @property
+    def spent(self) -> bool:
+        """Whether the words have ended before the symbols: nothing more can be decoded."""
+        return self._position > len(self._words)
+
+    def finish(self, trailing: int = 0) -> int:
         """Check that everything was used up, and return the tail, in [0, 2**32).
 
+        Args:
+            trailing: bytes that belong to what follows the payload.
+
         Raises:
-            CorruptFileError: bytes are left, or a state is not what the encoder began with.
+            CorruptFileError: bytes beyond those are left, or a state is not what the encoder
+                began with.
         """
-        left = self._size - self.bytes_read
+        left = self._size - self.bytes_read - trailing
         if left:
             raise CorruptFileError(f"{left} bytes are left after the last symbol")
         first, *others = (int(state) for state in self._states)

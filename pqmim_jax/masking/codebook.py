@@ -3,7 +3,7 @@
 Each function takes a spatial map int32[h, w] (values 0..S-1) and M, and returns int32[h, w, M].
 Inside a token the stage never decreases with m, because a token's sub-quantizers are always coded
 in ascending order. Groups are runs of consecutive sub-quantizers, as equal in size as they can
-be: m belongs to group m * G // M.
+be: m belongs to group m * G // M. `coarse_first` makes its groups of a fixed size instead.
 """
 
 import numpy as np
@@ -35,6 +35,27 @@ def token_major(spatial: np.ndarray, m: int, groups: int | None = None) -> np.nd
     """Spatial stages outermost, groups inside: S * G stages. Arguments as `codebook_major`."""
     group = _groups(m, groups)
     return spatial[:, :, None] * (group[-1] + np.int32(1)) + group
+
+
+def coarse_first(spatial: np.ndarray, m: int, size: int = 4) -> np.ndarray:
+    """The leading `size` sub-quantizers in spatial stages, every further run in one stage (ours).
+
+    A prefix is a coarser picture, as with `codebook_major`, for hardly more stages than the
+    spatial order has: once the coarse indices are known everywhere, a token's surroundings tell
+    nearly as much as they would with spatial stages. The groups do not depend on how many
+    sub-quantizers are coded, so neither does what the first stages hold.
+
+    Args:
+        spatial: int32[h, w], stages 0..S-1.
+        m: number of sub-quantizers, >= 1.
+        size: sub-quantizers a group, 1..256.
+
+    Raises:
+        ValueError: `size` out of range.
+    """
+    check_range("size", size)
+    group = np.arange(m, dtype=np.int32) // np.int32(size)
+    return np.where(group == 0, spatial[:, :, None], spatial.max() + group)
 
 
 def _groups(m: int, groups: int | None) -> np.ndarray:

@@ -3,7 +3,7 @@
     spec    = spatial [ "*" codebook ] | codebook       (a codebook order alone: one_shot first)
     spatial = one_shot | raster | checkerboard | quincunx(levels=3) | qlds(stages=8,alpha=2.2)
             | random(stages=8,seed=0,alpha=1.0)
-    codebook = joint | codebook_major(groups=M) | token_major(groups=M)
+    codebook = joint | codebook_major(groups=M) | token_major(groups=M) | coarse_first(size=4)
 
 What stands in brackets is the default and may be left out, wholly or in part. `groups=M`, with
 the letter, means one group for each sub-quantizer of the grid. Spaces around words are allowed.
@@ -33,6 +33,7 @@ CODEBOOK_ORDERS = {
     "joint": codebook.joint,
     "codebook_major": codebook.codebook_major,
     "token_major": codebook.token_major,
+    "coarse_first": codebook.coarse_first,
 }
 MAX_INDICES = 2**24  # largest h * w * M, so that a forged grid cannot fill the memory
 
@@ -46,6 +47,7 @@ _DEFAULTS = {
     "joint": {},
     "codebook_major": {"groups": "M"},
     "token_major": {"groups": "M"},
+    "coarse_first": {"size": "4"},
 }
 _MAX_SPEC_LENGTH = 256
 _TERM = re.compile(r" *([A-Za-z0-9_]+) *(?:\(([^()]*)\) *)?")

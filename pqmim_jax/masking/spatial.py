@@ -18,6 +18,7 @@ LIMITS = {
     "seed": (0, 2**32 - 1),
     "alpha": (Decimal("0.1"), Decimal(10)),
     "groups": (1, 256),
+    "size": (1, 256),
 }
 
 # floor(2**64 / phi2) and floor(2**64 / phi2**2), phi2 = 1.32471795724474602596 the real root of

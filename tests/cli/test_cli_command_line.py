@@ -10,7 +10,9 @@ import pytest
 import pqmim_jax
 
 ROOT = Path(pqmim_jax.__file__).parents[1]
-COMMANDS = ("compress", "decompress", "info", "models", "evaluate", "train")
+COMMANDS = (
+    "compress", "decompress", "info", "models", "evaluate", "train", "completion", "help",
+)  # fmt: skip
 HEAVY = {
     "clu", "flax", "grain", "jax", "jaxlib", "onnx", "optax", "orbax", "tensorflow",
     "tensorflow_datasets",
@@ -30,22 +32,29 @@ def config(tmp_path):
     return path
 
 
+def imported_by(*arguments):
+    """Names of the packages that this command line of Python imports."""
+    done = python("-X", "importtime", *arguments)
+    assert done.returncode == 0
+    modules = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
+    return {module.partition(".")[0] for module in modules}
+
+
 def python(*arguments):
     return subprocess.run(
         [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 
-@pytest.mark.parametrize(
-    "arguments", [["-c", "import pqmim_jax"], ["-m", "pqmim_jax", "--help"]], ids=["import", "help"]
-)
-def test_start_imports_nothing_heavy(arguments):
-    done = python("-X", "importtime", *arguments)
-    assert done.returncode == 0
-    modules = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()]
-    imported = {module.partition(".")[0] for module in modules}
-    assert "pqmim_jax" in imported
-    assert not imported & HEAVY
+def test_import_of_the_package_imports_nothing_heavy():
+    imported = imported_by("-c", "import pqmim_jax")
+    assert "pqmim_jax" in imported and not imported & HEAVY
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["help", "compress"]])
+def test_help_imports_next_to_nothing(arguments):
+    imported = imported_by("-m", "pqmim_jax", *arguments)
+    assert "pqmim_jax" in imported and not imported & {*HEAVY, "numpy", "PIL", "tqdm", "shtab"}
 
 
 def test_installed_command_is_main():

@@ -1,5 +1,6 @@
 """`pqmim compress` and `pqmim decompress`: what is read and written, and what is in it."""
 
+import io
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,53 @@ def test_several_files_go_to_a_new_folder_and_come_back(pqmim, png, tmp_path, co
         np.testing.assert_array_equal(read_image(tmp_path / "pictures" / name), expected)
 
 
+def test_folder_of_pictures_goes_and_comes_back_mirrored(pqmim, png, tmp_path, codec):
+    (tmp_path / "photos/sub").mkdir(parents=True)
+    shutil.copy(png, tmp_path / "photos/a.PNG")
+    shutil.copy(png, tmp_path / "photos/sub/b.png")
+    (tmp_path / "photos/notes.txt").write_text("no picture")
+    assert pqmim("compress", tmp_path / "photos", "-o", tmp_path / "files").code == 0
+    assert pqmim("decompress", tmp_path / "files", "--format", "webp").code == 0
+    found = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    names = sorted(str(path.relative_to(tmp_path / "files")) for path in found)
+    assert names == ["a.pqm", "a.webp", "sub/b.pqm", "sub/b.webp"]
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "files/sub/b.webp"),
+        reconstruction(codec, read_image(png), codec.qualities),
+    )
+
+
+@pytest.mark.parametrize("options, format_name", [((), "PNG"), (("--format", "jpg"), "JPEG")])
+def test_pipeline(pqmim, png, codec, monkeypatch, options, format_name):
+    data = codec.compress(read_image(png), quality=2)
+    output = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", output)
+
+    def pipe(content, *arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        output.buffer.seek(0)
+        output.buffer.truncate()
+        assert pqmim(*arguments).code == 0
+        output.flush()
+        return output.buffer.getvalue()
+
+    assert pipe(png.read_bytes(), "compress", "-", "--quality", 2) == data
+    picture = pipe(data, "decompress", "-", *options)
+    with Image.open(io.BytesIO(picture)) as image:
+        assert (image.format, image.size) == (format_name, (70, 50))
+    assert b"quality    2 of 4" in pipe(data, "info", "-")
+
+
+def test_format_given_wins_over_the_suffix(pqmim, png, codec):
+    file, target = png.with_suffix(".pqm"), png.with_name("picture.dat")
+    file.write_bytes(codec.compress(read_image(png), quality=1))
+    assert pqmim("decompress", file, "-o", target, "--format", "webp").code == 0
+    with Image.open(target) as image:
+        assert image.format == "WEBP"
+    done = pqmim("decompress", file, "--format", "xyz")
+    assert done.code == 1 and "'.xyz'" in done.err
+
+
 def test_one_file_into_an_existing_folder(pqmim, png, tmp_path):
     (tmp_path / "folder").mkdir()
     assert pqmim("compress", png, "-o", tmp_path / "folder").code == 0
@@ -104,7 +152,8 @@ def test_existing_output_is_an_error_before_any_work(pqmim, png, tmp_path):
     done = pqmim("compress", png, second)
     assert done.code == 1
     assert done.error_lines == [
-        f"pqmim: error: {second.with_suffix('.pqm')} exists already (--force replaces it)"
+        f"pqmim: error: {second.with_suffix('.pqm')} exists already "
+        "(--force replaces what exists, --skip-existing keeps it)"
     ]
     assert not png.with_suffix(".pqm").exists()
     assert second.with_suffix(".pqm").read_bytes() == b"precious"
@@ -135,7 +184,8 @@ def test_failure_with_force_keeps_the_old_file(pqmim, png):
         (["a.png", "a.jpg"], "would both become"),
         (["a.png", "b.png", "-o", "photo.png"], "is a file"),
         (["a.png", "-o", "nowhere/a.pqm"], "nowhere: no such folder"),
-        (["."], "is a folder"),
+        (["nothing"], "nothing: no files to read in it"),
+        (["*.jpg"], "*.jpg: no file matches"),
         (["photo.png", "--quality", "5"], "--quality must be from 1 to 4"),
         (["photo.png", "--quality", "0"], "--quality must be from 1 to 4"),
         (["photo.png", "--schedule", "quincuncx"], "quincunx"),
@@ -144,6 +194,7 @@ def test_failure_with_force_keeps_the_old_file(pqmim, png):
 )
 def test_what_cannot_be_done_is_one_line(pqmim, png, monkeypatch, arguments, message):
     monkeypatch.chdir(png.parent)
+    (png.parent / "nothing").mkdir()
     before = sorted(png.parent.rglob("*"))
     done = pqmim("compress", *arguments)
     assert done.code == 1

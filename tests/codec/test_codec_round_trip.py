@@ -130,14 +130,25 @@ def test_a_header_that_claims_a_huge_picture_is_refused_before_work(codec):
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
+    [np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
 )
 def test_arrays_that_are_no_picture_are_refused(codec, image):
     with pytest.raises(ValueError, match="uint8"):
         codec.compress(image)
 
 
-@pytest.mark.parametrize("quality", [0, 5, -1])
-def test_quality_out_of_range_is_refused(codec, photo, quality):
-    with pytest.raises(ValueError, match=r"1\.\.4"):
-        codec.compress(photo, quality=quality)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quality": 0}, r"quality must be in 1\.\.4, got 0"),
+        ({"quality": 5}, r"quality must be in 1\.\.4"),
+        ({"stages": 0}, r"stages must be in 1\.\.3"),
+        ({"stages": 4}, r"stages must be in 1\.\.3"),
+        ({"shrink": 0}, r"shrink must be in 1\.\.64"),
+        ({"shrink": 65}, r"shrink must be in 1\.\.64"),
+        ({"schedule": "qldz"}, "did you mean"),
+    ],
+)
+def test_options_out_of_range_are_refused(codec, photo, options, message):
+    with pytest.raises(ValueError, match=message):
+        codec.compress(photo, **options)

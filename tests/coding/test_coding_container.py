@@ -1,5 +1,6 @@
 """The .pqm header: exact bytes, round trips, the checksum, and every way to be broken."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -19,10 +20,24 @@ HEADERS = st.builds(
     coding.Header,
     width=st.integers(1, 2**32) | st.integers(1, 300),
     height=st.integers(1, 2**32) | st.integers(1, 300),
-    quality=st.integers(1, 2**31) | st.integers(1, 70),
+    quality=st.integers(1, 2**30) | st.integers(1, 70),
     fingerprint=st.integers(0, 65535),
     schedule=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1),
+    grey=st.booleans(),
+    shrink=st.integers(1, 3) | st.integers(1, 65536),
+    stages=st.none() | st.integers(1, 65536),
+    check_period=st.none() | st.integers(1, 65536),
+    attachments=st.dictionaries(
+        st.sampled_from([coding.ALPHA, coding.ICC_PROFILE, coding.EXIF]), st.integers(0, 300)
+    ).map(lambda lengths: tuple(coding.Attachment(*each) for each in sorted(lengths.items()))),
 )
+
+
+def contents(header):
+    """Something for each attachment that the header names."""
+    return [bytes([each.kind]) * each.length for each in header.attachments]
+
+
 PAYLOADS = st.builds(
     lambda data, layout: coding.RansPayload(data, *layout),
     st.binary(max_size=40),
@@ -47,7 +62,7 @@ def test_format_md_gives_the_bytes_of_its_example():
     data, checksum = example_file()
     written = re.search(r"^    (50 51 4d( [0-9a-f]{2})+)$", FORMAT_MD, re.MULTILINE)
     assert data == bytes.fromhex(written[1])
-    assert data.hex() == "50514d2034124f0f00cc813d2de7"
+    assert data.hex() == "50514d4034124f0f00cc813d2de7"
     assert f"`0x{checksum:08x}`" in FORMAT_MD
 
 
@@ -60,12 +75,17 @@ def test_format_md_pins_the_table_and_names_every_error():
 @pytest.mark.parametrize(
     ("header", "payload", "expected"),
     [
-        (coding.Header(1, 1, 1, 0), PAYLOAD, "50514d20 0000 00 00 00 0403020101"),
-        (coding.Header(768, 512, 8, 0xBEEF), PAYLOAD, "50514d20 efbe ff05 ff03 0e 0403020101"),
+        (coding.Header(1, 1, 1, 0), PAYLOAD, "50514d40 0000 00 00 00 0403020101"),
+        (coding.Header(768, 512, 8, 0xBEEF), PAYLOAD, "50514d40 efbe ff05 ff03 1c 0403020101"),
         (
-            coding.Header(2**32, 129, 2**31, 1, "qlds(stages=8)"),
+            coding.Header(2**32, 129, 2**30, 1, "qlds(stages=8)"),
             coding.RansPayload(b"xyz", 16384, 8),
-            "50514d3f 0100 ffffffff0f 8001 ffffffff0f 0e716c6473287374616765733d3829 78797a",
+            "50514d5f 0100 ffffffff0f 8001 fdffffff0f 0e716c6473287374616765733d3829 78797a",
+        ),
+        (
+            coding.Header(5, 5, 2, 0, grey=True, shrink=4, stages=3, check_period=130),
+            PAYLOAD,
+            "50514d40 0000 04 04 06 0f 02 02 8101 0403020101",
         ),
     ],
 )
@@ -76,23 +96,50 @@ def test_exact_header_bytes(header, payload, expected):
 
 
 def test_a_photo_takes_eleven_bytes_and_sixteen_with_checksum_and_termination():
-    header = coding.Header(16384, 16384, quality=64, fingerprint=65535)
+    header = coding.Header(16384, 16384, quality=32, fingerprint=65535)
     assert len(coding.pack(header, coding.RansPayload(b"", 1, 8))) == 11
     nothing = coding.RansEncoder().finish(0xFFFFFFFF)
     assert len(coding.pack(header, nothing)) == 16
 
 
+def test_attachments_follow_the_payload_with_their_checksums():
+    kinds = (coding.Attachment(coding.ALPHA, 1), coding.Attachment(coding.EXIF, 2))
+    header = coding.Header(5, 5, 2, 0, attachments=kinds)
+    data = coding.pack(header, PAYLOAD, [b"a", b"bc"])
+    expected = "50514d40 0000 04 04 06 10 01 00 01 02 02 0403020101 61 43beb7e8 6263"
+    assert data[:-4] == bytes.fromhex(expected)
+    assert coding.read_attachments(header, data[-11:]) == {coding.ALPHA: b"a", coding.EXIF: b"bc"}
+    for length in range(11):
+        with pytest.raises(coding.TruncatedFileError, match=r"ends inside its (alpha|EXIF)"):
+            coding.read_attachments(header, data[-11:][:length])
+    for position in range(11):
+        damaged = bytearray(data[-11:])
+        damaged[position] ^= 4
+        with pytest.raises(coding.CorruptFileError, match=r"checksum over its (alpha|EXIF)"):
+            coding.read_attachments(header, bytes(damaged))
+    with pytest.raises(coding.CorruptFileError, match="1 bytes are left"):
+        coding.read_attachments(header, data[-11:] + b"x")
+    with pytest.raises(ValueError, match="not those that the header names"):
+        coding.pack(header, PAYLOAD, [b"a"])
+
+
 @given(HEADERS, PAYLOADS)
 @settings(deadline=None, max_examples=100)
 def test_round_trip(header, payload):
-    assert coding.unpack(coding.pack(header, payload)) == (header, payload)
+    data = coding.pack(header, payload, contents(header))
+    found, rest = coding.unpack(data)
+    assert (found, rest.lanes, rest.state_bytes) == (header, payload.lanes, payload.state_bytes)
+    assert rest.data[: len(payload.data)] == payload.data
+    attachments = coding.read_attachments(header, rest.data[len(payload.data) :])
+    assert list(attachments.values()) == contents(header)
 
 
 @given(HEADERS)
 @settings(deadline=None, max_examples=40)
 def test_every_cut_header_is_truncated(header):
-    data = coding.pack(header, coding.RansPayload(b"", 1, 5))
-    for length in range(len(data)):
+    data = coding.pack(header, coding.RansPayload(b"", 1, 5), contents(header))
+    attached = sum(each.length + 4 for each in header.attachments)
+    for length in range(len(data) - attached):
         with pytest.raises(coding.TruncatedFileError):
             coding.unpack(data[:length])
 
@@ -100,13 +147,15 @@ def test_every_cut_header_is_truncated(header):
 @given(st.binary(max_size=40))
 @settings(deadline=None, max_examples=300)
 def test_what_unpacks_packs_to_the_same_bytes_and_the_rest_is_a_pqm_error(tail):
-    data = b"PQM\x20" + tail
+    data = b"PQM\x40" + tail
     try:
         header, payload = coding.unpack(data)
     except coding.PqmError as error:
         assert "\n" not in str(error)
     else:
-        assert coding.pack(header, payload) == data
+        bare = dataclasses.replace(header, attachments=())
+        if bare == header:
+            assert coding.pack(header, payload) == data
 
 
 @pytest.mark.parametrize(
@@ -116,18 +165,25 @@ def test_what_unpacks_packs_to_the_same_bytes_and_the_rest_is_a_pqm_error(tail):
         ("5051", coding.TruncatedFileError, "inside the header"),
         ("ffd8ffe0", coding.NotPqmFileError, "not a .pqm file"),
         ("51", coding.NotPqmFileError, "not a .pqm file"),
-        ("50514d00 0000 000000", coding.UnsupportedVersionError, "version 0 .* only version 1"),
+        ("50514d00 0000 000000", coding.UnsupportedVersionError, "version 0 .* only version 2"),
         ("50514de0", coding.UnsupportedVersionError, "version 7"),
-        ("50514d20 0000 8000 00 00", coding.CorruptFileError, "shortest form"),
-        ("50514d20 0000 00 ffff00 00", coding.CorruptFileError, "byte 7 .* shortest form"),
-        ("50514d20 0000 ffffffff10 00 00", coding.CorruptFileError, "more than 32 bits"),
-        ("50514d20 0000 808080808001 00 00", coding.CorruptFileError, "more than 32 bits"),
-        ("50514d20 0000 00 00 01", coding.TruncatedFileError, "schedule"),
-        ("50514d20 0000 00 00 01 03 7171", coding.TruncatedFileError, "schedule"),
-        ("50514d20 0000 00 00 01 00", coding.CorruptFileError, "schedule .* empty"),
-        ("50514d20 0000 00 00 01 02 71e9", coding.CorruptFileError, "printable ASCII"),
-        ("50514d20 0000 00 00 01 02 710a", coding.CorruptFileError, "printable ASCII"),
-        ("50514d21 0000 00 00 00", coding.CorruptFileError, "4 states must take 8 to 8 bytes"),
+        ("50514d40 0000 8000 00 00", coding.CorruptFileError, "shortest form"),
+        ("50514d40 0000 00 ffff00 00", coding.CorruptFileError, "byte 7 .* shortest form"),
+        ("50514d40 0000 ffffffff10 00 00", coding.CorruptFileError, "more than 32 bits"),
+        ("50514d40 0000 808080808001 00 00", coding.CorruptFileError, "more than 32 bits"),
+        ("50514d40 0000 00 00 01", coding.TruncatedFileError, "schedule"),
+        ("50514d40 0000 00 00 01 03 7171", coding.TruncatedFileError, "schedule"),
+        ("50514d40 0000 00 00 01 00", coding.CorruptFileError, "schedule .* empty"),
+        ("50514d20 0000 00 00 00", coding.UnsupportedVersionError, "version 1 .* only version 2"),
+        ("50514d40 0000 00 00 02 00", coding.CorruptFileError, "extensions and names none"),
+        ("50514d40 0000 00 00 02 20", coding.UnsupportedVersionError, "extensions .* 0x20"),
+        ("50514d40 0000 00 00 02 02 ffff03", coding.CorruptFileError, "shrink must be"),
+        ("50514d40 0000 00 00 02 10 03", coding.CorruptFileError, "4 attachments"),
+        ("50514d40 0000 00 00 02 10 01 01 00 01 00", coding.CorruptFileError, "ascending"),
+        ("50514d40 0000 00 00 02 10 00 03 00", coding.CorruptFileError, "known kinds"),
+        ("50514d40 0000 00 00 01 02 71e9", coding.CorruptFileError, "printable ASCII"),
+        ("50514d40 0000 00 00 01 02 710a", coding.CorruptFileError, "printable ASCII"),
+        ("50514d41 0000 00 00 00", coding.CorruptFileError, "4 states must take 8 to 8 bytes"),
     ],
 )
 def test_broken_files(data, error, message):
@@ -148,6 +204,10 @@ def test_broken_files(data, error, message):
         {"schedule": "é"},
         {"schedule": "a\n"},
         {"schedule": "a" * 256},
+        {"shrink": 0},
+        {"shrink": 65537},
+        {"stages": 0},
+        {"check_period": 0},
     ],
 )
 def test_impossible_headers(change):
@@ -159,6 +219,8 @@ def test_checksum_covers_every_field_and_every_index():
     indices = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
     fields = {"width": 9, "height": 8, "quality": 3, "fingerprint": 4, "schedule": None}
     changes = [{"width": 10}, {"height": 9}, {"quality": 4}, {"fingerprint": 5}, {"schedule": "a"}]
+    changes += [{"grey": True}, {"shrink": 2}, {"stages": 2}, {"check_period": 2}]
+    changes += [{"attachments": (coding.Attachment(coding.ALPHA, n),)} for n in (0, 1)]
     sums = {
         coding.index_checksum(coding.Header(**(fields | change)), indices)
         for change in [{}, *changes]
@@ -168,9 +230,9 @@ def test_checksum_covers_every_field_and_every_index():
         other = indices.copy()
         other[position] ^= 256
         sums.add(coding.index_checksum(header, other))
-    assert len(sums) == 6 + 24
-    assert coding.index_checksum(header, indices) == 0x85E9AAA5
-    assert coding.index_checksum(header, np.asfortranarray(indices)) == 0x85E9AAA5
+    assert len(sums) == 12 + 24
+    assert coding.index_checksum(header, indices) == 0x74FD7134
+    assert coding.index_checksum(header, np.asfortranarray(indices)) == 0x74FD7134
     with pytest.raises(ValueError, match="uint16"):
         coding.index_checksum(header, indices.astype(np.int64))
 

@@ -29,6 +29,28 @@ def test_a_prefix_decodes_up_to_where_its_words_end(lanes):
             prefix.pop(chunks[done][0])
 
 
+@given(st.sampled_from([1, 4, 16, 64]), st.integers(0, 2**32), st.floats(0, 1))
+@settings(deadline=None, max_examples=60)
+def test_all_symbols_before_the_cut_are_known(lanes, seed, share):
+    rng = np.random.default_rng(seed)
+    chunks = [random_chunk(rng, 300, 64, 40) for _ in range(3)]
+    payload, _ = encode(chunks, 1, lanes)
+    head = lanes * payload.state_bytes
+    cut = payload.data[: head + int(share * (len(payload.data) - head))]
+    decoder = coding.RansDecoder(cut, lanes, payload.state_bytes)
+    found = [decoder.pop_available(bounds) for bounds, _ in chunks]
+    truth = np.concatenate([symbols for _, symbols in chunks])
+    known = np.concatenate(found)
+    np.testing.assert_array_equal(known, truth[: len(known)])
+    assert decoder.spent == (len(cut) < len(payload.data))
+    # Nothing is skipped: after a short chunk there is nothing more.
+    assert [len(each) for each in found] == [np.clip(len(known) - i, 0, 300) for i in (0, 300, 600)]
+    # And what the bytes pay for is there, but for what is left in the lanes (up to 64 bits
+    # each) and what their first states did not use (up to 32).
+    prefix = [(bounds[: len(f)], f) for (bounds, _), f in zip(chunks, found, strict=True)]
+    assert encode(prefix)[1] >= 8 * len(cut) - 96 * lanes - 32
+
+
 @given(
     st.binary(max_size=700),
     st.sampled_from([(1, 5), (1, 6), (1, 7), (1, 8), (4, 8), (16, 8), (64, 8), (1, 4), (4, 7)]),

@@ -26,7 +26,8 @@ spatial_specs = st.one_of(
     ),
 )
 codebook_specs = st.one_of(
-    st.sampled_from(["joint", "codebook_major", "token_major"]),
+    st.sampled_from(["joint", "codebook_major", "token_major", "coarse_first"]),
+    st.builds("coarse_first(size={})".format, st.integers(1, 9)),
     st.builds("codebook_major(groups={})".format, groups),
     st.builds("token_major(groups={})".format, groups),
 )
@@ -47,6 +48,7 @@ PINNED_MAPS = {
     "random(stages=8,seed=7,alpha=1.5)": "eb492e7b810341da",
     "quincunx(levels=2)*codebook_major(groups=2)": "b9fb7fa77fa90158",
     "one_shot*codebook_major(groups=M)": "deabfeef4be8fa55",
+    "qlds(stages=3,alpha=2.2)*coarse_first(size=2)": "71566ecd9f19d025",
 }
 # An odd decimal context and hash seed: neither may reach a stage map.
 HASH_PROGRAM = """
@@ -104,6 +106,7 @@ def test_the_longest_canonical_form_fits():
         ("joint", "one_shot"),
         ("codebook_major", "one_shot*codebook_major(groups=M)"),
         ("raster * token_major( groups=2 )", "raster*token_major(groups=2)"),
+        ("coarse_first", "one_shot*coarse_first(size=4)"),
     ],
 )
 def test_canonical_examples(spec, expected):
@@ -139,6 +142,16 @@ def test_token_major_refines_the_spatial_order(spec, grid, groups):
     stages = stage_map(f"{spec}*token_major(groups={groups})", grid)
     whole_tokens = stage_map(spec, grid)
     np.testing.assert_array_equal(stages // min(groups, grid[2]), whole_tokens)
+
+
+@given(spec=spatial_specs, grid=grids, size=st.integers(1, 8))
+@settings(deadline=None, max_examples=60)
+def test_coarse_first_is_the_spatial_order_and_then_one_stage_a_group(spec, grid, size):
+    stages = stage_map(f"{spec}*coarse_first(size={size})", grid)
+    spatial = stage_map(spec, (*grid[:2], 1))[..., 0]
+    for m in range(grid[2]):
+        expected = spatial if m < size else np.full_like(spatial, spatial.max() + m // size)
+        np.testing.assert_array_equal(stages[..., m], expected)
 
 
 @pytest.mark.parametrize("spec", PINNED_MAPS)
@@ -181,6 +194,8 @@ def test_cached_maps_cannot_be_spoilt():
         ("quincunx(levels=13)", "levels must be an integer from 1 to 12, not '13'"),
         ("random(seed=4294967296)", "seed must be an integer from 0 to 4294967295"),
         ("token_major(groups=257)", "groups must be an integer from 1 to 256, or M, not '257'"),
+        ("coarse_first(size=0)", "size must be an integer from 1 to 256, not '0'"),
+        ("coarse_first(size=M)", "size must be an integer from 1 to 256, not 'M'"),
         ("qlds*raster", "unknown codebook order 'raster', choices: joint, codebook_major, token"),
         ("joint*qlds", "unknown spatial order 'joint', choices: one_shot, raster"),
         ("qlds*joint*joint", "with one '\\*'"),

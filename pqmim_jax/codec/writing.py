@@ -1,0 +1,67 @@
+"""From the latents of a picture to the bytes of a file."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pqmim_jax.codec.entropy_coding import run_stages
+from pqmim_jax.codec.order import Chunk, CodingOrder
+from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.quantization import choose, squared_distances
+from pqmim_jax.codec.reading import checksum_of
+from pqmim_jax.codec.settings import Settings
+from pqmim_jax.codec.stream import SymbolWriter
+from pqmim_jax.coding import Attachment, Header, pack
+from pqmim_jax.masking import UNKNOWN
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture to be compressed, perhaps several times."""
+
+    colour: np.ndarray  # (H, W, 3) uint8
+    grey: bool  # its three channels are one
+    attachments: dict[int, bytes]  # by kind
+    latents: dict[int, np.ndarray] = field(default_factory=dict)  # by shrink, once known
+
+
+def write(
+    programs: Programs,
+    order: CodingOrder,
+    header: Header,
+    latents: np.ndarray,
+    codebooks: np.ndarray,
+    settings: Settings,
+    attachments: dict[int, bytes],
+) -> tuple[bytes, np.ndarray, np.ndarray]:
+    """Chooses codewords and codes them.
+
+    Args:
+      header: without checks and attachments.
+      latents: (h, w, M, d) float32.
+      codebooks: (M, K, d) float32.
+      attachments: by kind.
+
+    Returns:
+      the file, the indices chosen (h, w, M) int32 (-1 where none is sent), and the ideal bits of
+      each stage (S,) float64.
+    """
+    writer = SymbolWriter()
+    stages = settings.stages or order.stage_count
+    bits = np.zeros(stages)
+
+    def source(tables: np.ndarray, chunk: Chunk) -> np.ndarray:
+        wanted = latents[chunk.rows, chunk.columns, chunk.m]
+        distances = squared_distances(wanted, codebooks[chunk.m])
+        symbols = choose(distances, tables, settings.rate_weight)
+        bits[chunk.stage] += writer.write(tables, symbols)
+        return symbols
+
+    known = order.grid.padded_unknown(order.num_codebooks, UNKNOWN)
+    run_stages(programs, order, known, range(stages), source)
+    indices = order.grid.without_padding(known)
+    listed = tuple(Attachment(kind, len(attachments[kind])) for kind in sorted(attachments))
+    period = writer.check_period()
+    header = replace(header, check_period=period, attachments=listed)
+    payload = writer.coder(period).finish(checksum_of(header, order, indices))
+    return pack(header, payload, [attachments[each.kind] for each in listed]), indices, bits
