@@ -9,7 +9,6 @@ where the time of this codec goes in such a process.
 """
 
 import argparse
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +37,12 @@ class Measured:
 
 
 class Bench:
-    """Measures pictures in a folder of its own, with a cache of programs of its own."""
+    """Measures pictures in a folder of its own."""
 
     def __init__(self, options: argparse.Namespace, folder: Path):
         """Loads the model."""
         self.options = options
         self.folder = folder
-        self.environment = {"PQMIM_CACHE_DIR": str(folder / "cache")}
-        os.environ.update(self.environment)
         self.codec = Codec.load(options.model)
         self.quality = options.quality or self.codec.qualities
 
@@ -74,10 +71,8 @@ class Bench:
         source, file = self.folder / "picture.ppm", self.folder / "file.pqm"
         model = self.options.model
         return {
-            "compress": processes.phases(
-                ["compress", source, model, self.quality], self.environment
-            ),
-            "decompress": processes.phases(["decompress", file, model], self.environment),
+            "compress": processes.phases(["compress", source, model, self.quality]),
+            "decompress": processes.phases(["decompress", file, model]),
         }
 
     def _measure(self, setting, image: np.ndarray) -> Measured:
@@ -86,8 +81,8 @@ class Bench:
         source, file, target = self._files(setting)
         repeat = self.options.repeat
         cold = (
-            processes.median_run(setting.compress(source, file), self.environment, repeat),
-            processes.median_run(setting.decompress(file, target), self.environment, repeat),
+            processes.median_run(setting.compress(source, file), repeat),
+            processes.median_run(setting.decompress(file, target), repeat),
         )
         if file.read_bytes() != data or not np.array_equal(read_image(target), decoded):
             raise SystemExit(f"{setting.name}: a fresh process gives other bytes or pixels")

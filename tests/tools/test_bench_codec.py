@@ -50,16 +50,16 @@ def test_the_tool_compares_codecs_at_near_equal_size(tiny_model):
 
 def test_peak_memory_is_the_processes_own(load):
     ballast = np.ones(300 * 2**20, np.uint8)
-    small, output = load("processes").python(["-c", "print('so')"], {})
+    small, output = load("processes").python(["-c", "print('so')"])
     assert output == "so"
     assert small.peak_bytes < 100 * 2**20 < ballast.nbytes
-    large, _ = load("processes").python(["-c", f"bytearray({2 * 10**8})"], {})
+    large, _ = load("processes").python(["-c", f"bytearray({2 * 10**8})"])
     assert large.peak_bytes > 2 * 10**8
 
 
 def test_a_process_that_fails_is_an_error_with_its_own_words(load):
     with pytest.raises(RuntimeError, match="nothing here"):
-        load("processes").python(["-c", "raise SystemExit('nothing here')"], {})
+        load("processes").python(["-c", "raise SystemExit('nothing here')"])
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_timeline_counts_calls_of_several_threads_at_once_as_one_time(load):
 def test_recording_leaves_the_codec_as_it_was_and_changes_no_byte(load, codec):
     timeline = load("timeline")
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    before, programs = codec.compress(image), dict(vars(codec._programs))
+    before, programs = codec.compress(image), dict(vars(codec.programs))
     with timeline.recording(codec) as recorded:
         assert codec.compress(image) == before
         codec.decompress(before)
-    assert vars(codec._programs).keys() >= programs.keys()
-    assert all(vars(codec._programs)[name] is value for name, value in programs.items())
+    assert vars(codec.programs).keys() >= programs.keys()
+    assert all(vars(codec.programs)[name] is value for name, value in programs.items())
     assert timeline.CODER in recorded.seconds()
     assert recorded.busy_s() > recorded.busy_s(without=timeline.CODER) > 0

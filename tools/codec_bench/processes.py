@@ -32,8 +32,8 @@ class Run:
     peak_bytes: int
 
 
-def python(arguments: Sequence, environment: Mapping[str, str]) -> tuple[Run, str]:
-    """Runs Python with `arguments` in a fresh process.
+def python(arguments: Sequence, environment: Mapping[str, str] | None = None) -> tuple[Run, str]:
+    """Runs Python with `arguments` in a fresh process, `environment` added to this one's.
 
     Returns:
       what it took, and its output.
@@ -43,7 +43,7 @@ def python(arguments: Sequence, environment: Mapping[str, str]) -> tuple[Run, st
     """
     command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, sys.executable, *map(str, arguments)]
     done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True
+        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True
     )
     *output, last = done.stdout.splitlines() or [""]
     if done.returncode or json.loads(last)[0]:
@@ -52,13 +52,13 @@ def python(arguments: Sequence, environment: Mapping[str, str]) -> tuple[Run, st
     return Run(seconds, peak), "\n".join(output)
 
 
-def median_run(arguments: Sequence, environment: Mapping[str, str], repeat: int) -> Run:
+def median_run(arguments: Sequence, repeat: int) -> Run:
     """Median seconds and largest peak memory of `repeat` fresh processes."""
-    runs = [python(arguments, environment)[0] for _ in range(repeat)]
+    runs = [python(arguments)[0] for _ in range(repeat)]
     return Run(statistics.median(r.seconds for r in runs), max(r.peak_bytes for r in runs))
 
 
-def phases(arguments: Sequence, environment: Mapping[str, str]) -> dict:
+def phases(arguments: Sequence) -> dict:
     """What `phases.py` found, with the whole process's seconds added as "process"."""
-    run, output = python([HERE / "phases.py", *arguments], environment)
+    run, output = python([HERE / "phases.py", *arguments])
     return {**json.loads(output), "process": run.seconds}

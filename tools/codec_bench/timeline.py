@@ -63,10 +63,10 @@ def compile_programs(codec) -> list[str]:
     """Compiles all programs of a codec, or reads them from the disk cache; their names."""
     names = [
         name
-        for name, value in vars(type(codec._programs)).items()
+        for name, value in vars(type(codec.programs)).items()
         if isinstance(value, cached_property) and not name.startswith("_")
     ]
-    return [name for name in names if callable(getattr(codec._programs, name))]
+    return [name for name in names if callable(getattr(codec.programs, name))]
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def recording(codec):
     """A Timeline of the programs of `codec` and of the coder, while the context lasts."""
     from pqmim_jax.coding import RansDecoder, RansEncoder
 
-    timeline, programs = Timeline(), codec._programs
+    timeline, programs = Timeline(), codec.programs
     with ExitStack() as stack:
         for name in compile_programs(codec):
             run = timeline.timed(_LABELS.get(name, name), getattr(programs, name))
