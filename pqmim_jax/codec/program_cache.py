@@ -35,6 +35,8 @@ def start_backend() -> None:
     if backends_are_initialized():
         _warn_of_foreign_pool()
         return
+    # Else programs queue up for that pool's one thread, whichever thread of ours calls them.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     before = os.environ.get("NPROC")
     os.environ["NPROC"] = "1"
     try:
