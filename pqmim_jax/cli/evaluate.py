@@ -38,6 +38,13 @@ def add_parser(subparsers) -> None:
         metavar="Q",
         help="qualities to measure, such as 4,8 or 4 8 (default: all of the model's)",
     )
+    parser.add_argument(
+        "--lambda",
+        dest="rate_weight",
+        type=float,
+        metavar="L",
+        help="as in `pqmim compress`: what a bit may cost (default: the model's for each quality)",
+    )
     options.add_schedule(parser)
     parser.add_argument(
         "--json", metavar="FILE", help="also write every number to this file"
@@ -102,7 +109,7 @@ def _evaluate(codec, args: argparse.Namespace) -> dict:
         paths = find_images(Path(args.folder))
         measurements = list(
             with_progress(
-                measure_images(codec, paths, qualities, schedule),
+                measure_images(codec, paths, qualities, schedule, args.rate_weight),
                 len(paths) * len(qualities),
                 "pqm",
             )

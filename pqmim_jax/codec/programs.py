@@ -40,7 +40,12 @@ class Programs:
         """`threads`: how many windows are worked on at once; default one a core."""
         start_backend()
         self._config = model.config
-        self._params = jax.device_put({"autoencoder": model.autoencoder, "mim": model.mim})
+        # A call takes as long as its parameters are many: each program gets its own only.
+        head = {name: model.mim[name] for name in ("embedding", "head")}
+        context = {name: value for name, value in model.mim.items() if name != "head"}
+        self._params = jax.device_put(
+            {"autoencoder": model.autoencoder, "context": context, "head": head}
+        )
         self.f = model.config["autoencoder"]["f"]
         self._num_codebooks = model.config["autoencoder"]["num_codebooks"]
         self.latent_width = self._num_codebooks * model.config["autoencoder"]["codeword_dim"]
@@ -99,7 +104,7 @@ class Programs:
             context = self._mim.apply({"params": params}, visible[None], method="context")
             return _inner(context[0], self._halo)
 
-        return self._compile("context", program, "mim", (self._grid_shape, np.int32))
+        return self._compile("context", program, (self._grid_shape, np.int32))
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:
@@ -117,7 +122,7 @@ class Programs:
             ((TOKENS_PER_BLOCK, self._num_codebooks), np.int32),
             ((), np.int32),
         )
-        return self._compile("head", program, "mim", *inputs)
+        return self._compile("head", program, *inputs)
 
     # The modules are built for tracing only: a cached program needs no Flax at all.
 
@@ -147,8 +152,8 @@ class Programs:
         side = self.window + 2 * self._halo
         return side, side, self._num_codebooks
 
-    def _compile(self, name: str, program, part: str, *inputs) -> Callable:
-        params = self._params[part]
+    def _compile(self, name: str, program, *inputs) -> Callable:
+        params = self._params[name]
         shapes = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs)
         run = compiled(name, self._config, lambda: program, (params, *shapes))
         return lambda *arguments: np.asarray(run(params, *arguments))

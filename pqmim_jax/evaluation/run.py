@@ -60,14 +60,20 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def measure_images(
-    codec: Codec, paths: Sequence[Path], qualities: Sequence[int], schedule: str | None = None
+    codec: Codec,
+    paths: Sequence[Path],
+    qualities: Sequence[int],
+    schedule: str | None = None,
+    rate_weight: float | None = None,
 ) -> Iterator[Measurement]:
     """Measures picture after picture, each at all `qualities` (1..M) in the order given.
+
+    `rate_weight` is lambda; None is the model's for each quality.
 
     Raises:
       EvaluationError: a decompressed picture is not the encoder's own reconstruction.
       ImageError, OSError: a picture cannot be read.
-      ValueError: a quality or the schedule is not usable.
+      ValueError: a quality, the schedule or lambda is not usable.
     """
     # Compiling must not count as compressing. All programs work on windows of one fixed size, so
     # the smallest picture compiles what the largest one needs.
@@ -75,7 +81,7 @@ def measure_images(
     for path in paths:
         image = read_image(path)
         for quality in qualities:
-            yield _measure(codec, path.name, image, quality, schedule)
+            yield _measure(codec, path.name, image, quality, schedule, rate_weight)
 
 
 def _measure(
@@ -84,9 +90,10 @@ def _measure(
     image: np.ndarray,
     quality: int,
     schedule: str | None,
+    rate_weight: float | None,
 ) -> Measurement:
     start = time.perf_counter()
-    encoded = codec.encode(image, quality=quality, schedule=schedule)
+    encoded = codec.encode(image, quality=quality, schedule=schedule, rate_weight=rate_weight)
     compressed = time.perf_counter()
     picture = codec.decompress(encoded.data)
     decompressed = time.perf_counter()

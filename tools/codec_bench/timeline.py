@@ -6,7 +6,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from unittest import mock
 
 CODER, OTHER = "rANS coder", "other work of the host"
@@ -66,7 +67,16 @@ def compile_programs(codec) -> list[str]:
         for name, value in vars(type(codec.programs)).items()
         if isinstance(value, cached_property) and not name.startswith("_")
     ]
-    return [name for name in names if callable(getattr(codec.programs, name))]
+    for name in names:
+        getattr(codec.programs, name)
+    return names
+
+
+def _recorded(program, timed: Callable[[Callable], Callable]):
+    """A program, or one in segments, all of whose calls are recorded."""
+    if callable(program):
+        return timed(program)
+    return replace(program, first=timed(program.first), rest=[timed(run) for run in program.rest])
 
 
 @contextmanager
@@ -77,7 +87,8 @@ def recording(codec):
     timeline, programs = Timeline(), codec.programs
     with ExitStack() as stack:
         for name in compile_programs(codec):
-            run = timeline.timed(_LABELS.get(name, name), getattr(programs, name))
+            timed = partial(timeline.timed, _LABELS.get(name, name))
+            run = _recorded(getattr(programs, name), timed)
             stack.enter_context(mock.patch.dict(vars(programs), {name: run}))
         for coder in (RansEncoder, RansDecoder):
             for name, method in list(vars(coder).items()):

@@ -1,0 +1,103 @@
+"""How near files come to a wanted size, and what the picture is worth then.
+
+    python tools/measure_targets.py PICTURES/ [--targets 200,500,1000,5000,20000] [--model NAME]
+
+Prints a Markdown row for each target: the files' sizes as shares of it, mean PSNR, what was chosen,
+seconds; and for comparison JPEG, WebP and AVIF: their mean PSNR where their best file of at most
+that size exists for every picture, and the mean size of their smallest files.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from pqmim_jax.codec import Codec
+from pqmim_jax.coding import unpack
+from pqmim_jax.evaluation.baselines import Baseline, decode, encode
+from pqmim_jax.evaluation.metrics import psnr
+from pqmim_jax.evaluation.run import find_images
+from pqmim_jax.images import read_image
+
+CLASSICAL = {
+    "JPEG": Baseline("JPEG", {"optimize": True, "subsampling": "4:2:0"}, range(1, 96)),
+    "WebP": Baseline("WEBP", {"method": 6}, range(101)),
+    "AVIF": Baseline("AVIF", {"speed": 6}, range(101)),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--targets", default="200,500,1000,5000,20000", metavar="BYTES,BYTES")
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--limit", type=int, help="only the first N pictures")
+    options = parser.parse_args()
+    codec = Codec.load(*[options.model] if options.model else [])
+    images = [read_image(path) for path in find_images(options.folder)[: options.limit]]
+    targets = [int(word) for word in options.targets.split(",")]
+    print(f"{len(images)} pictures, model {codec.model.name}\n")
+    print("| target | ours: bytes / target, least to most | above | PSNR | shrink | seconds | "
+          + " | ".join(f"{name} PSNR" for name in CLASSICAL) + " |")  # fmt: skip
+    print("| --- " * (6 + len(CLASSICAL)) + "|")
+    above = 0
+    for target in targets:
+        row, too_large = measure(codec, images, target)
+        above += too_large
+        print("| " + " | ".join([*row, *classical(images, target)]) + " |", flush=True)
+    smallest = [f"{name} {smallest_mean(each, images):.0f}" for name, each in CLASSICAL.items()]
+    print(f"\nMean size of the smallest files: {', '.join(smallest)} bytes")
+    return 1 if above else 0
+
+
+def measure(codec: Codec, images: list[np.ndarray], target: int) -> tuple[list[str], int]:
+    shares, quality, shrinks, began = [], [], Counter(), time.perf_counter()
+    for image in images:
+        data = codec.compress_to_size(image, target)
+        shares.append(len(data) / target)
+        quality.append(psnr(image, codec.decompress(data)))
+        shrinks[unpack(data)[0].shrink] += 1
+    seconds = (time.perf_counter() - began) / len(images)
+    above = sum(share > 1 for share in shares)
+    chosen = ", ".join(f"{shrink} ({count})" for shrink, count in sorted(shrinks.items()))
+    spread = f"{min(shares):.3f} to {max(shares):.3f}"
+    return [
+        str(target), spread, str(above), f"{np.mean(quality):.2f} dB", chosen, f"{seconds:.1f}"
+    ], above  # fmt: skip
+
+
+def classical(images: list[np.ndarray], target: int) -> list[str]:
+    cells = []
+    for baseline in CLASSICAL.values():
+        best = [best_within(baseline, image, target) for image in images]
+        reached = [each for each in best if each is not None]
+        missing = len(best) - len(reached)
+        mean = f"{np.mean(reached):.2f} dB" if not missing else "-"
+        cells.append(mean if not missing else f"{missing} of {len(best)} impossible")
+    return cells
+
+
+def best_within(baseline: Baseline, image: np.ndarray, target: int) -> float | None:
+    """PSNR of the largest file of at most `target` bytes; None if the smallest is larger."""
+    settings = list(baseline.qualities)
+    low, high, best = 0, len(settings), None
+    while low < high:
+        middle = (low + high) // 2
+        data = encode(baseline, image, settings[middle])
+        if len(data) <= target:
+            best, low = data, middle + 1
+        else:
+            high = middle
+    return None if best is None else psnr(image, decode(best))
+
+
+def smallest_mean(baseline: Baseline, images: list[np.ndarray]) -> float:
+    setting = baseline.qualities[0]
+    return float(np.mean([len(encode(baseline, image, setting)) for image in images]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
