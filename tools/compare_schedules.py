@@ -29,6 +29,7 @@ SCHEDULES = (
     "qlds(stages=12)",
     "random(stages=8,alpha=2.2)",
     "codebook_major",
+    "qlds(stages=3)*coarse_first(size=4)",
 )
 
 

@@ -124,4 +124,4 @@ def _evaluate(codec, args: argparse.Namespace) -> dict:
             )
             for name, baseline in baselines.BASELINES.items()
         }
-    return build_report(codec, schedule, measurements, curves)
+    return build_report(codec, schedule, measurements, curves, args.rate_weight)

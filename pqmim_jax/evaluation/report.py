@@ -22,17 +22,20 @@ def build_report(
     schedule: str,
     measurements: Sequence[Measurement],
     baselines: dict[str, list[dict]] | None = None,
+    rate_weight: float | None = None,
 ) -> dict:
     """Everything measured, as plain Python values.
 
     Args:
       schedule: canonical spec of the coding order used.
       baselines: points of `baselines.measure` by format, or None where none were run.
+      rate_weight: lambda asked for, or None where it was the model's for each quality.
     """
     report = {
         "model": codec.model.name,
         "fingerprint": f"{codec.model.fingerprint:04x}",
         "schedule": schedule,
+        "rate_weight": rate_weight,
         "images": [asdict(m) for m in measurements],
         "mean": mean_by_quality(measurements),
         "environment": _environment(),

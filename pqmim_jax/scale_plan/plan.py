@@ -134,9 +134,24 @@ def make_plan(config, stage_name: str, topology: str) -> Plan:
         memory=_memory(compiled.memory_analysis()),
         flops=cost["flops"] * stage.passes,
         bytes_accessed=cost["bytes accessed"] * stage.passes,
-        collectives=parse_collectives(compiled.as_text(), stage.passes),
+        collectives=parse_collectives(_text_of(compiled), stage.passes),
         compile_s=seconds,
     )
+
+
+def _text_of(compiled) -> str:
+    """The compiled program, for its collectives.
+
+    Raises:
+      PlanError: a libtpu newer than JAX has compiled it to something that JAX cannot read.
+    """
+    try:
+        return compiled.as_text()
+    except jax.errors.JaxRuntimeError as error:
+        raise PlanError(
+            "JAX cannot read what libtpu has compiled, their versions do not match: "
+            "pip install --upgrade 'pqmim-jax[plan]' in a new virtual environment"
+        ) from error
 
 
 def first_line(error: Exception) -> str:

@@ -44,6 +44,7 @@ def test_every_number_of_the_report(report, folder, codec):
     assert report["model"] == codec.model.name
     assert report["fingerprint"] == f"{codec.model.fingerprint:04x}"
     assert report["schedule"] == "qlds(stages=3,alpha=2.2)"
+    assert report["rate_weight"] is None
     assert {"jax", "numpy", "pillow", "pqmim-jax"} <= report["environment"]["packages"].keys()
 
     rows = report["images"]
@@ -72,6 +73,16 @@ def check_row(row, folder, codec):
     shares = frequencies_from_counts(codec.model.counts) / 65536
     static = sum(-np.log2(shares[m][indices[..., m]]).sum() for m in range(row["quality"]))
     assert row["static_bits"] == pytest.approx(static)
+
+
+def test_lambda_is_that_of_the_command(report, folder, tmp_path):
+    path = tmp_path / "cheap.json"
+    arguments = ["evaluate", str(folder), "--quality", "2,4", "--lambda", "1e6"]
+    assert main([*arguments, "--json", str(path)]) == 0
+    cheap = json.loads(path.read_text())
+    assert cheap["rate_weight"] == 1e6
+    for row, before in zip(cheap["images"], report["images"], strict=True):
+        assert row["ideal_bits"] < before["ideal_bits"]
 
 
 def test_means_are_over_pictures(report):

@@ -1,0 +1,79 @@
+"""How far a picture coded in windows is from the same picture in one window.
+
+    python tools/measure_tiling.py PICTURES... [--quality Q] [--model NAME]
+
+Runs the autoencoder once over the whole picture (edges repeated outwards as in the codec) and once
+as the codec does, on the same indices. Prints the largest and mean difference in 8-bit steps, the
+PSNR of both, and the share of the encoder's nearest indices that differ. Exit code 1 if a sample
+differs by more than 2.
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from pqmim_jax.codec import Codec
+from pqmim_jax.codec.programs import AUTOENCODER_HALO
+from pqmim_jax.evaluation.metrics import psnr
+from pqmim_jax.images import read_image
+from pqmim_jax.models import build_autoencoder
+
+ALLOWED = 2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("--quality", type=int)
+    parser.add_argument("--model", default=None)
+    options = parser.parse_args()
+    codec = Codec.load(*[options.model] if options.model else [])
+    quality = options.quality or codec.qualities
+    worst = 0
+    for path in options.pictures:
+        image = read_image(path)
+        indices, expected = in_one_window(codec, image, quality)
+        tiled = codec.decode_indices(indices, quality, image.shape[:2])
+        difference = np.abs(tiled.astype(int) - expected.astype(int))
+        changed = np.mean(codec.nearest_indices(image) != indices)
+        worst = max(worst, int(difference.max()))
+        print(
+            f"{path.name}: largest {difference.max()}, mean {difference.mean():.4f}; "
+            f"PSNR {psnr(image, tiled):.3f} tiled, {psnr(image, expected):.3f} whole; "
+            f"{changed:.2%} of the indices differ",
+            flush=True,
+        )
+    return int(worst > ALLOWED)
+
+
+def in_one_window(codec: Codec, image: np.ndarray, quality: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest indices (h, w, M), and the picture that the decoder network makes of them."""
+    model, f, edge = codec.model, codec.pixels_per_token, AUTOENCODER_HALO
+    network = build_autoencoder(ConfigDict(model.config["autoencoder"]))
+    apply = partial(network.apply, {"params": jax.device_put(model.autoencoder)})
+    h, w = (-(-side // f) for side in image.shape[:2])
+    mask = np.pad(np.ones((1, h, w), np.float32), ((0, 0), (edge, edge), (edge, edge)))
+    below, right = h * f - image.shape[0], w * f - image.shape[1]
+    around = ((edge * f, edge * f + below), (edge * f, edge * f + right), (0, 0))
+    pixels = np.pad(image, around, mode="edge")[None].astype(np.float32) / 255 - 0.5
+    encode = jax.jit(partial(apply, method="sub_vectors"))
+    latents = np.asarray(encode(pixels, mask))[0, edge:-edge, edge:-edge]
+    codebooks = model.autoencoder["quantizer"]["codebooks"]
+    products = np.einsum("hwmd,mkd->hwmk", latents, codebooks)
+    indices = ((codebooks**2).sum(-1) - 2 * products).argmin(-1)
+    codewords = codebooks[np.arange(codec.qualities), indices]
+    tokens = ((edge, edge), (edge, edge), (0, 0), (0, 0))
+    codewords = np.pad(codewords, tokens, mode="edge")[None]
+    decode = jax.jit(partial(apply, method="decode"))
+    whole = np.asarray(decode(codewords, np.array([quality], np.int32), mask))[0]
+    whole = whole[edge * f : -edge * f, edge * f : -edge * f][: image.shape[0], : image.shape[1]]
+    return indices, np.clip(np.round((whole + 0.5) * 255), 0, 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
