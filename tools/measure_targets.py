@@ -1,10 +1,12 @@
 """How near files come to a wanted size, and what the picture is worth then.
 
     python tools/measure_targets.py PICTURES/ [--targets 200,500,1000,5000,20000] [--model NAME]
+        [--sheet FILE]
 
 Prints a Markdown row for each target: the files' sizes as shares of it, mean PSNR, what was chosen,
 seconds; and for comparison JPEG, WebP and AVIF: their mean PSNR where their best file of at most
-that size exists for every picture, and the mean size of their smallest files.
+that size exists for every picture, and the mean size of their smallest files. --sheet draws the
+pictures of the first target.
 """
 
 import argparse
@@ -20,7 +22,8 @@ from pqmim_jax.coding import unpack
 from pqmim_jax.evaluation.baselines import Baseline, decode, encode
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.evaluation.run import find_images
-from pqmim_jax.images import read_image
+from pqmim_jax.images import encode_image, read_image, write_atomically
+from pqmim_jax.images.film import draw_film
 
 CLASSICAL = {
     "JPEG": Baseline("JPEG", {"optimize": True, "subsampling": "4:2:0"}, range(1, 96)),
@@ -28,12 +31,15 @@ CLASSICAL = {
     "AVIF": Baseline("AVIF", {"speed": 6}, range(101)),
 }
 
+SHEET_WIDTH = 240  # pixels of a panel
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--targets", default="200,500,1000,5000,20000", metavar="BYTES,BYTES")
     parser.add_argument("--model", default=None)
+    parser.add_argument("--sheet", type=Path, help="picture file to draw")
     parser.add_argument("--limit", type=int, help="only the first N pictures")
     options = parser.parse_args()
     codec = Codec.load(*[options.model] if options.model else [])
@@ -49,6 +55,8 @@ def main() -> int:
         above += too_large
         print("| " + " | ".join([*row, *classical(images, target)]) + " |", flush=True)
     smallest = [f"{name} {smallest_mean(each, images):.0f}" for name, each in CLASSICAL.items()]
+    if options.sheet:
+        draw_sheet(codec, images, targets[0], options.sheet)
     print(f"\nMean size of the smallest files: {', '.join(smallest)} bytes")
     return 1 if above else 0
 
@@ -67,6 +75,16 @@ def measure(codec: Codec, images: list[np.ndarray], target: int) -> tuple[list[s
     return [
         str(target), spread, str(above), f"{np.mean(quality):.2f} dB", chosen, f"{seconds:.1f}"
     ], above  # fmt: skip
+
+
+def draw_sheet(codec: Codec, images: list[np.ndarray], target: int, path: Path) -> None:
+    panels = []
+    for image in images:
+        data = codec.compress_to_size(image, target)
+        picture = codec.decompress(data)
+        panels.append((picture, f"{len(data)} bytes, {psnr(image, picture):.2f} dB"))
+    sheet = draw_film(panels, SHEET_WIDTH)
+    write_atomically(path, encode_image(sheet, path.suffix), overwrite=True)
 
 
 def classical(images: list[np.ndarray], target: int) -> list[str]:
