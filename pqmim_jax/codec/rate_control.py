@@ -6,6 +6,7 @@ each coded size.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -19,10 +20,12 @@ _SHRINKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 # Bits for each token between which a coded size is worth a try (measured on photographs: the best
 # size has 15 to 30): with less, fewer tokens are better; with more, all of them are exact already.
 _FEWEST_BITS, _MOST_BITS = 8.0, 80.0
+_QUALITIES = 2  # that are tried with a larger lambda than theirs
 _TRIALS = 8  # of lambda at one quality
 _SLOPE = 0.35  # of log bytes over log lambda: the first guess
 _LARGEST_STEP = 64.0  # between two values of lambda
-_TYPICAL_WEIGHT = 1000.0
+_FINEST_STEP = 0.02  # of log lambda
+_TYPICAL_WEIGHT, _LARGEST_WEIGHT = 1e3, 1e9
 
 
 def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
@@ -87,9 +90,13 @@ class _Search:
         if over > self._codec.qualities:
             # Everything fits: from here on only closer codewords make the picture better.
             if self._size(over - 1, 0.0) > self._target:
-                self._close_in(lambda weight: self._size(over - 1, weight), over - 1)
+                self._close_in(partial(self._size, over - 1), over - 1)
         else:
-            self._close_in(lambda weight: self._size(over, weight), over)
+            # Sizes jump where lambda hardly moves; another quality jumps elsewhere.
+            for quality in range(over, min(over + _QUALITIES, self._codec.qualities + 1)):
+                self._close_in(partial(self._size, quality), quality)
+                if self._good_enough():
+                    break
         return self._best
 
     def _close_in(self, size: Callable[[float], int], quality: int) -> None:
@@ -109,7 +116,8 @@ class _Search:
             else:
                 above = point
             weight = math.exp(_next_weight(below, above, math.log(aim), trial))
-            if weight > 1e9:
+            enclosed = below is not None and above is not None
+            if weight > _LARGEST_WEIGHT or (enclosed and above[0] - below[0] < _FINEST_STEP):
                 return
 
     def _size(self, quality: int, weight: float | None) -> int:
