@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "images": set(),
     "model_store": set(),
     "losses": {"models"},
-    "codec": {"models", "masking", "coding", "model_store"},
+    "codec": {"models", "masking", "coding", "model_store", "cores"},
     "training": {"models", "losses", "masking", "data", "model_store"},
 }
 WITHOUT_JAX = (

@@ -105,9 +105,10 @@ def convert_all(
     Returns:
       0; or 1 after the failures have been listed on stderr, one line each.
     """
-    from pqmim_jax.cli.batch import available_cores, map_in_order
+    from pqmim_jax.cli.batch import map_in_order
+    from pqmim_jax.cores import usable_cores
 
-    workers = args.jobs or min(available_cores(), _MOST_DEFAULT_JOBS)
+    workers = args.jobs or min(usable_cores(), _MOST_DEFAULT_JOBS)
     gatherer = WarningLines()
     work = partial(_carry_out, convert=convert, overwrite=args.force, gatherer=gatherer)
     failures = []

@@ -1,6 +1,5 @@
 """The codec: a loaded model that turns images into `.pqm` bytes and back."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,46 +10,16 @@ from pqmim_jax.codec import channels, reading, transform, writing
 from pqmim_jax.codec.fill import Fill
 from pqmim_jax.codec.order import CodingOrder
 from pqmim_jax.codec.programs import Programs
-from pqmim_jax.codec.quantization import squared_distances
+from pqmim_jax.codec.quantization import as_compared, squared_distances
 from pqmim_jax.codec.rate_control import fit_to_size
 from pqmim_jax.codec.resize import enlarge, reduce
+from pqmim_jax.codec.results import DecodedImage, EncodedImage, FileInfo
 from pqmim_jax.codec.settings import ModelLimits, Settings, check_settings
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.coding import ALPHA, EXIF, ICC_PROFILE, Header, unpack
 
 MAX_PIXELS = 200_000_000
 """More is refused by default, before anything is allocated."""
-
-
-@dataclass(frozen=True)
-class EncodedImage:
-    """A compressed image, and what the encoder knows of it."""
-
-    data: bytes  # the whole file
-    indices: np.ndarray  # (h, w, M) int32, -1 where the file holds none
-    stage_bits: np.ndarray  # (S,) float64: ideal code length of each stage
-    settings: Settings
-
-
-@dataclass(frozen=True)
-class DecodedImage:
-    """What a file holds."""
-
-    pixels: np.ndarray  # uint8, of the shape that was compressed
-    icc_profile: bytes | None
-    exif: bytes | None
-    damage: str | None  # one line on what is missing; None: everything is there, and right
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """What a `.pqm` file holds, without its picture."""
-
-    header: Header
-    schedule: str  # canonical spec, the model's default filled in
-    bytes: int
-    stage_bits: np.ndarray  # (S,) float64: ideal code length of each stage
-    stage_ends: np.ndarray  # (S,) int64: length of the prefix of the file that holds each stage
 
 
 class Codec:
@@ -64,7 +33,7 @@ class Codec:
         self.programs = Programs(model, threads)
         self._f = model.config["autoencoder"]["f"]
         self._codec_config = model.config["codec"]
-        self._codebooks = _as_compared(model)
+        self._codebooks = as_compared(model)
         self.default_schedule = masking.canonical(self._codec_config["schedule"])
 
     @classmethod
@@ -311,11 +280,3 @@ class Codec:
     def _grid(self, height: int, width: int) -> WindowGrid:
         config = self._codec_config
         return WindowGrid(height, width, self._f, config["window"], config["halo"])
-
-
-def _as_compared(model: model_store.StoredModel) -> np.ndarray:
-    """Codebooks (M, K, d) float32, l2-normalised if the model's look-up is."""
-    codebooks = model.autoencoder["quantizer"]["codebooks"]
-    if not model.config["autoencoder"]["normalize_codes"]:
-        return codebooks
-    return codebooks / np.maximum(np.linalg.norm(codebooks, axis=-1, keepdims=True), 1e-6)

@@ -5,7 +5,6 @@ from a pool of threads. Sums inside a program are then always made in the same o
 do not depend on the number of cores, and cores are still all used.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
@@ -17,6 +16,7 @@ import numpy as np
 from pqmim_jax.codec.program_cache import compiled, start_backend
 from pqmim_jax.codec.segments import SegmentedProgram, cut_into_segments
 from pqmim_jax.codec.tables import cumulative_table
+from pqmim_jax.cores import usable_cores
 from pqmim_jax.model_store import StoredModel
 
 # Tokens around a window that the autoencoder sees, on each side. Its filters reach further (a block
@@ -24,13 +24,6 @@ from pqmim_jax.model_store import StoredModel
 # tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
 AUTOENCODER_HALO = 4
 TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on, where the system can tell; else all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Programs:

@@ -6,6 +6,8 @@ The decoder knows nothing of it.
 
 import numpy as np
 
+from pqmim_jax.model_store import StoredModel
+
 PEAK = 255.0
 # Code length of every frequency out of 2**16: looking it up is cheaper than a logarithm for each
 # codeword. None has frequency 0.
@@ -35,3 +37,11 @@ def choose(distances: np.ndarray, tables: np.ndarray, rate_weight: float) -> np.
         return np.argmin(distances, axis=-1)
     frequencies = tables[:, 1:] - tables[:, :-1]
     return np.argmin(distances + np.float32(rate_weight) * _BITS[frequencies], axis=-1)
+
+
+def as_compared(model: StoredModel) -> np.ndarray:
+    """Codebooks (M, K, d) float32, l2-normalised if the model's look-up is."""
+    codebooks = model.autoencoder["quantizer"]["codebooks"]
+    if not model.config["autoencoder"]["normalize_codes"]:
+        return codebooks
+    return codebooks / np.maximum(np.linalg.norm(codebooks, axis=-1, keepdims=True), 1e-6)
