@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pqmim_jax import coding
 from pqmim_jax.coding import CorruptFileError
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -58,6 +59,9 @@ def test_mutations_damage_files_and_depend_on_seed_and_number_alone(load):
 
 class Decoder:
     """Does what it is told with any file."""
+
+    limits = SimpleNamespace(window=1)
+    pixels_per_token = 1
 
     def __init__(self, act):
         self._act = act
@@ -112,6 +116,14 @@ def test_what_a_decoder_must_not_do(load, monkeypatch, mode, act, reason):
     monkeypatch.setattr(verdict, "LIMIT_S", 0.2)
     with pytest.raises(verdict.Violation, match=reason):
         getattr(verdict, mode)(Decoder(act), FILES[2], [RIGHT], 100)
+
+
+def test_claims_that_would_take_long_to_fill_in_are_not_tried(load, codec):
+    verdict = load("verdict")
+    header = coding.Header(1, 30_000, 1, codec.model.fingerprint)
+    data = coding.pack(header, coding.RansEncoder().finish(0))
+    assert verdict.tolerant_outcome(codec, data, [], 10**6) == verdict.NOT_TRIED
+    assert verdict.strict_outcome(codec, data, [], 10**6) == "TruncatedFileError"
 
 
 def test_a_wrong_picture_must_be_said_to_be_damaged_and_have_the_headers_size(load, codec):
