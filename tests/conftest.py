@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -10,6 +11,12 @@ import pytest
 def compilation_cache(tmp_path_factory):
     """Compiled programs are shared by the session's processes, and by nothing else."""
     os.environ["PQMIM_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_counts():
+    """Programs started in the background ignore SIGINT, and so would all that the tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
