@@ -5,8 +5,8 @@
 
 Prints a Markdown row for each target: the files' sizes as shares of it, mean PSNR, what was chosen,
 seconds; and for comparison JPEG, WebP and AVIF: their mean PSNR where their best file of at most
-that size exists for every picture, and the mean size of their smallest files. --sheet draws the
-pictures of the first target.
+that size exists for every picture, and the mean size and PSNR of their smallest files. --sheet
+draws the pictures of the first target.
 """
 
 import argparse
@@ -54,10 +54,12 @@ def main() -> int:
         row, too_large = measure(codec, images, target)
         above += too_large
         print("| " + " | ".join([*row, *classical(images, target)]) + " |", flush=True)
-    smallest = [f"{name} {smallest_mean(each, images):.0f}" for name, each in CLASSICAL.items()]
     if options.sheet:
         draw_sheet(codec, images, targets[0], options.sheet)
-    print(f"\nMean size of the smallest files: {', '.join(smallest)} bytes")
+    print("\nThe smallest files that there are, means:")
+    for name, baseline in CLASSICAL.items():
+        size, quality = smallest(baseline, images)
+        print(f"{name}: {size:.0f} bytes, {quality:.2f} dB")
     return 1 if above else 0
 
 
@@ -112,9 +114,12 @@ def best_within(baseline: Baseline, image: np.ndarray, target: int) -> float | N
     return None if best is None else psnr(image, decode(best))
 
 
-def smallest_mean(baseline: Baseline, images: list[np.ndarray]) -> float:
-    setting = baseline.qualities[0]
-    return float(np.mean([len(encode(baseline, image, setting)) for image in images]))
+def smallest(baseline: Baseline, images: list[np.ndarray]) -> tuple[float, float]:
+    """Mean bytes and mean PSNR of the files at the lowest setting."""
+    files = [encode(baseline, image, baseline.qualities[0]) for image in images]
+    pairs = zip(images, files, strict=True)
+    quality = np.mean([psnr(image, decode(file)) for image, file in pairs])
+    return float(np.mean([len(file) for file in files])), float(quality)
 
 
 if __name__ == "__main__":
