@@ -15,14 +15,15 @@ def draw_film(panels: Sequence[tuple[np.ndarray, str]], width: int) -> np.ndarra
     """Panels in rows, on white.
 
     Args:
-      panels: pictures uint8 (H, W) or (H, W, 2 to 4), all of one size, and their captions.
+      panels: pictures uint8 (H, W) or (H, W, 2 to 4), and their captions.
       width: of a panel in pixels; smaller pictures stay as they are.
 
     Returns:
       uint8 (H', W', 3).
     """
     pictures = [_panel(pixels, width) for pixels, _ in panels]
-    step_x, step_y = pictures[0].width + _GAP, pictures[0].height + _TEXT_HEIGHT + _GAP
+    step_x = max(picture.width for picture in pictures) + _GAP
+    step_y = max(picture.height for picture in pictures) + _TEXT_HEIGHT + _GAP
     rows = -(-len(panels) // max(1, _LARGEST_ROW // step_x))
     columns = -(-len(panels) // rows)
     sheet = Image.new("RGB", (columns * step_x + _GAP, rows * step_y + _GAP), "white")
