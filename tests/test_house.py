@@ -17,10 +17,10 @@ MAY_IMPORT = {
     "masking": set(),
     "coding": set(),
     "data": set(),
-    "images": set(),
+    "images": {"limits"},
     "model_store": set(),
     "losses": {"models"},
-    "codec": {"models", "masking", "coding", "model_store", "cores"},
+    "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
     "training": {"models", "losses", "masking", "data", "model_store"},
 }
 WITHOUT_JAX = (

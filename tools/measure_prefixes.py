@@ -15,6 +15,7 @@ from pqmim_jax.codec import Codec
 from pqmim_jax.coding import unpack
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.images import read_image
+from pqmim_jax.model_store import DEFAULT
 
 ALLOWED_FALL = 0.2  # dB
 
@@ -23,9 +24,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--model", default=None)
+    parser.add_argument("--model", default=DEFAULT)
     options = parser.parse_args()
-    codec = Codec.load(*[options.model] if options.model else [])
+    codec = Codec.load(options.model)
     worst = 0.0
     for path in options.pictures:
         image = read_image(path)

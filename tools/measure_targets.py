@@ -24,6 +24,7 @@ from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.evaluation.run import find_images
 from pqmim_jax.images import encode_image, read_image, write_atomically
 from pqmim_jax.images.film import draw_film
+from pqmim_jax.model_store import DEFAULT
 
 CLASSICAL = {
     "JPEG": Baseline("JPEG", {"optimize": True, "subsampling": "4:2:0"}, range(1, 96)),
@@ -38,11 +39,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--targets", default="200,500,1000,5000,20000", metavar="BYTES,BYTES")
-    parser.add_argument("--model", default=None)
+    parser.add_argument("--model", default=DEFAULT)
     parser.add_argument("--sheet", type=Path, help="picture file to draw")
     parser.add_argument("--limit", type=int, help="only the first N pictures")
     options = parser.parse_args()
-    codec = Codec.load(*[options.model] if options.model else [])
+    codec = Codec.load(options.model)
     images = [read_image(path) for path in find_images(options.folder)[: options.limit]]
     targets = [int(word) for word in options.targets.split(",")]
     print(f"{len(images)} pictures, model {codec.model.name}\n")

@@ -21,6 +21,7 @@ from pqmim_jax.codec import Codec
 from pqmim_jax.codec.programs import AUTOENCODER_HALO
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.images import read_image
+from pqmim_jax.model_store import DEFAULT
 from pqmim_jax.models import build_autoencoder
 
 ALLOWED = 2
@@ -30,9 +31,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--quality", type=int)
-    parser.add_argument("--model", default=None)
+    parser.add_argument("--model", default=DEFAULT)
     options = parser.parse_args()
-    codec = Codec.load(*[options.model] if options.model else [])
+    codec = Codec.load(options.model)
     quality = options.quality or codec.qualities
     worst = 0
     for path in options.pictures:

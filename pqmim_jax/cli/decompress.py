@@ -84,8 +84,7 @@ def _decompress(codec, source: Source, suffix: str, args: argparse.Namespace) ->
     from pqmim_jax.coding import PqmError, TruncatedFileError
     from pqmim_jax.images import Picture, encode_picture
 
-    with source.open() as file:
-        data = file.read()
+    data = source.read()
     try:
         decoded = codec.decode(
             data,

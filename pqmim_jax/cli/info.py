@@ -24,9 +24,7 @@ def add_parser(subparsers) -> None:
         summary="show what a .pqm file holds and where its bytes go",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "file", metavar="FILE", help=".pqm file, or - for standard input"
-    ).complete = "file"
+    options.add_pqm_file(parser)
     options.add_model(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -36,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from pqmim_jax.coding import PqmError
 
     source = Source.of(args.file)
-    with source.open() as file:
-        data = file.read()
+    data = source.read()
     codec = options.load_codec(args)
     try:
         facts = describe(codec, data)

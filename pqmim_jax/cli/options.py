@@ -2,6 +2,8 @@
 
 import argparse
 
+from pqmim_jax.limits import MAX_PIXELS
+
 
 def add_command(
     subparsers, name: str, run, *, summary: str, epilog: str, takes_extra: bool = False
@@ -35,6 +37,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     ).complete = "file"
 
 
+def add_pqm_file(parser: argparse.ArgumentParser) -> None:
+    """FILE: for `Source.of`."""
+    parser.add_argument(
+        "file", metavar="FILE", help=".pqm file, or - for standard input"
+    ).complete = "file"
+
+
 def add_force(parser) -> None:
     """--force: existing files may be replaced. `parser` may be a group of options."""
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
@@ -62,9 +71,9 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=200_000_000,
+        default=MAX_PIXELS,
         metavar="N",
-        help="refuse pictures with more pixels (default: 200,000,000)",
+        help=f"refuse pictures with more pixels (default: {MAX_PIXELS:,})",
     )
 
 

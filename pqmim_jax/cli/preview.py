@@ -25,9 +25,7 @@ def add_parser(subparsers) -> None:
         summary="show the picture after each stage of a .pqm file, with its bytes",
         epilog=_EPILOG,
     )
-    parser.add_argument(
-        "file", metavar="FILE", help=".pqm file, or - for standard input"
-    ).complete = "file"
+    options.add_pqm_file(parser)
     parser.add_argument(
         "-o", "--output", metavar="OUT", required=True, help="picture to write, such as film.png"
     ).complete = "file"
@@ -56,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     suffix = check_output_suffix(output.suffix)
     targets.check_output(output, force=args.force)
     source = Source.of(args.file)
-    with source.open() as file:
-        data = file.read()
+    data = source.read()
     codec = options.load_codec(args)
     try:
         panels = _panels(codec, data, args.max_pixels)

@@ -35,6 +35,11 @@ class Source:
         """The bytes, as a binary file whose `name` is str(self); OSError if unreadable."""
         return standard_streams.open_input() if self.path is None else open(str(self), "rb")
 
+    def read(self) -> bytes:
+        """All bytes; OSError if unreadable."""
+        with self.open() as file:
+            return file.read()
+
 
 def find_sources(arguments: Sequence[str], suffixes: Collection[str]) -> list[Source]:
     """The inputs that IN... names, in its order and sorted within each folder and pattern.

@@ -17,9 +17,7 @@ from pqmim_jax.codec.results import DecodedImage, EncodedImage, FileInfo
 from pqmim_jax.codec.settings import ModelLimits, Settings, check_settings
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.coding import ALPHA, EXIF, ICC_PROFILE, Header, unpack
-
-MAX_PIXELS = 200_000_000
-"""More is refused by default, before anything is allocated."""
+from pqmim_jax.limits import MAX_PIXELS
 
 
 class Codec:
@@ -107,8 +105,8 @@ class Codec:
             stages=stages,
             shrink=shrink,
         )
-        source = self.prepare(image, icc_profile=icc_profile, exif=exif)
-        return self.encode_prepared(source, settings)
+        prepared = self.prepare(image, icc_profile=icc_profile, exif=exif)
+        return self.encode_prepared(prepared, settings)
 
     def compress_to_size(self, image: np.ndarray, target_bytes: int, **options) -> bytes:
         """The best file of at most `target_bytes`; arguments and errors as `encode_to_size`."""
@@ -131,8 +129,10 @@ class Codec:
         Raises:
           ValueError: the smallest possible file is larger; or as `encode`.
         """
-        source = self.prepare(image, icc_profile=icc_profile, exif=exif)
-        return fit_to_size(self, source, target_bytes, schedule)
+        if target_bytes < 1:
+            raise ValueError(f"target must be at least 1 byte, got {target_bytes}")
+        prepared = self.prepare(image, icc_profile=icc_profile, exif=exif)
+        return fit_to_size(self, prepared, target_bytes, schedule)
 
     def decompress(self, data: bytes, **options) -> np.ndarray:
         """The picture of a `.pqm` file; arguments and errors as `decode`."""
@@ -193,22 +193,21 @@ class Codec:
 
     def prepare(
         self, image: np.ndarray, *, icc_profile: bytes | None = None, exif: bytes | None = None
-    ) -> writing.Source:
+    ) -> writing.PreparedImage:
         """What of an image does not depend on how it will be coded; arguments as `encode`."""
         colour, alpha = channels.split(image)
-        attachments = {ALPHA: alpha, ICC_PROFILE: icc_profile, EXIF: exif}
-        if alpha is not None:
-            attachments[ALPHA] = channels.encode_alpha(alpha)
+        coded_alpha = None if alpha is None else channels.encode_alpha(alpha)
+        attachments = {ALPHA: coded_alpha, ICC_PROFILE: icc_profile, EXIF: exif}
         kept = {kind: data for kind, data in attachments.items() if data is not None}
-        return writing.Source(colour, channels.is_grey(image), kept)
+        return writing.PreparedImage(colour, channels.is_grey(image), kept)
 
-    def encode_prepared(self, source: writing.Source, settings: Settings) -> EncodedImage:
+    def encode_prepared(self, prepared: writing.PreparedImage, settings: Settings) -> EncodedImage:
         """`encode` of what `prepare` made: the encoder network runs once for each `shrink`."""
-        if settings.shrink not in source.latents:
-            reduced = reduce(source.colour, settings.shrink)
-            source.latents[settings.shrink] = self.encode_latents(reduced)
-        latents = source.latents[settings.shrink]
-        height, width = source.colour.shape[:2]
+        if settings.shrink not in prepared.latents:
+            reduced = reduce(prepared.colour, settings.shrink)
+            prepared.latents[settings.shrink] = self.encode_latents(reduced)
+        latents = prepared.latents[settings.shrink]
+        height, width = prepared.colour.shape[:2]
         schedule = None if settings.schedule == self.default_schedule else settings.schedule
         header = Header(
             width,
@@ -216,13 +215,13 @@ class Codec:
             settings.quality,
             self.model.fingerprint,
             schedule,
-            grey=source.grey,
+            grey=prepared.grey,
             shrink=settings.shrink,
             stages=settings.stages,
         )
         order = self.coding_order(header)
         data, indices, bits = writing.write(
-            self.programs, order, header, latents, self._codebooks, settings, source.attachments
+            self.programs, order, header, latents, self._codebooks, settings, prepared.attachments
         )
         return EncodedImage(data, indices, bits, settings)
 

@@ -46,13 +46,6 @@ def run_stages(
                 known[y, x, chunk.m] = source(tables, chunk)
 
 
-def code_length(tables: np.ndarray, symbols: np.ndarray) -> float:
-    """Ideal bits of symbols (n,) under cumulative tables (n, K+1)."""
-    each = np.arange(len(symbols))
-    frequencies = tables[each, symbols + 1] - tables[each, symbols]
-    return float(np.sum(16 - np.log2(frequencies.astype(np.float64))))
-
-
 def _contexts(
     programs: Programs,
     grid: WindowGrid,

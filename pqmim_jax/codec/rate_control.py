@@ -5,8 +5,6 @@ each coded size.
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -28,12 +26,12 @@ _FINEST_STEP = 0.02  # of log lambda
 _TYPICAL_WEIGHT, _LARGEST_WEIGHT = 1e3, 1e9
 
 
-def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
+def fit_to_size(codec, prepared, target_bytes: int, schedule: str | None):
     """The `EncodedImage` of at most `target_bytes` that is closest to the picture.
 
     Args:
       codec: `Codec`.
-      source: what `Codec.prepare` made.
+      prepared: what `Codec.prepare` made.
       target_bytes: of the whole file.
       schedule: as in `Codec.encode`.
 
@@ -41,7 +39,7 @@ def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
       ValueError: there is none; the message says how small a file can be.
     """
     best, smallest = None, math.inf
-    sides = source.colour.shape[:2]
+    sides = prepared.colour.shape[:2]
     for shrink in _SHRINKS:
         tokens = math.prod(-(-side // (shrink * codec.pixels_per_token)) for side in sides)
         bits = 8 * target_bytes / tokens
@@ -49,14 +47,14 @@ def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
             continue
         if best is not None and bits > _MOST_BITS:
             break
-        search = _Search(codec, source, target_bytes, schedule, shrink)
+        search = _Search(codec, prepared, target_bytes, schedule, shrink)
         encoded = search.run()
         smallest = min(smallest, search.smallest)
         if encoded is None:
             if tokens == 1:
                 break
             continue
-        error = _squared_error(codec, source, encoded)
+        error = _squared_error(codec, prepared, encoded)
         if best is not None and error >= best[0]:
             break
         best = error, encoded
@@ -70,8 +68,8 @@ def fit_to_size(codec, source, target_bytes: int, schedule: str | None):
 class _Search:
     """The largest file that fits, at one coded size."""
 
-    def __init__(self, codec, source, target_bytes, schedule, shrink):
-        self._codec, self._source, self._target = codec, source, target_bytes
+    def __init__(self, codec, prepared, target_bytes, schedule, shrink):
+        self._codec, self._prepared, self._target = codec, prepared, target_bytes
         self._request = {"schedule": schedule, "stages": None, "shrink": shrink}
         self._best = None
         self.smallest = math.inf
@@ -90,16 +88,16 @@ class _Search:
         if over > self._codec.qualities:
             # Everything fits: from here on only closer codewords make the picture better.
             if self._size(over - 1, 0.0) > self._target:
-                self._close_in(partial(self._size, over - 1), over - 1)
+                self._close_in(over - 1)
         else:
             # Sizes jump where lambda hardly moves; another quality jumps elsewhere.
             for quality in range(over, min(over + _QUALITIES, self._codec.qualities + 1)):
-                self._close_in(partial(self._size, quality), quality)
+                self._close_in(quality)
                 if self._good_enough():
                     break
         return self._best
 
-    def _close_in(self, size: Callable[[float], int], quality: int) -> None:
+    def _close_in(self, quality: int) -> None:
         """Varies lambda at a quality until the file is just below the target.
 
         Interpolates log size over log lambda between the trials that enclose the target.
@@ -108,7 +106,7 @@ class _Search:
         weight = self._codec.limits.rate_weights[quality - 1] or _TYPICAL_WEIGHT
         below = above = None  # (log lambda, log bytes) of files too large, and of those that fit
         for trial in range(1, _TRIALS + 1):
-            point = math.log(weight), math.log(size(weight))
+            point = math.log(weight), math.log(self._size(quality, weight))
             if self._good_enough():
                 return
             if point[1] > math.log(self._target):
@@ -124,7 +122,7 @@ class _Search:
         settings = check_settings(
             self._codec.limits, quality=quality, rate_weight=weight, **self._request
         )
-        encoded = self._codec.encode_prepared(self._source, settings)
+        encoded = self._codec.encode_prepared(self._prepared, settings)
         size = len(encoded.data)
         self.smallest = min(self.smallest, size)
         if size <= self._target and (self._best is None or size > len(self._best.data)):
@@ -147,9 +145,9 @@ def _next_weight(below, above, aim: float, trial: int) -> float:
     return below[0] + float(np.clip(share, 0.1, 0.9)) * (above[0] - below[0])
 
 
-def _squared_error(codec, source, encoded) -> float:
+def _squared_error(codec, prepared, encoded) -> float:
     """Mean over the pixels, as a decoder will show them."""
-    settings, size = encoded.settings, source.colour.shape[:2]
+    settings, size = encoded.settings, prepared.colour.shape[:2]
     coded = tuple(-(-side // settings.shrink) for side in size)
     picture = enlarge(codec.decode_indices(encoded.indices, settings.quality, coded), size)
-    return float(np.mean((picture.astype(np.float32) - source.colour) ** 2))
+    return float(np.mean((picture.astype(np.float32) - prepared.colour) ** 2))

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from pqmim_jax import masking
-from pqmim_jax.codec.entropy_coding import code_length, run_stages
+from pqmim_jax.codec.entropy_coding import run_stages
 from pqmim_jax.codec.fill import Fill
 from pqmim_jax.codec.order import Chunk, CodingOrder
 from pqmim_jax.codec.programs import Programs
-from pqmim_jax.codec.stream import DamagedChunkError, SymbolReader
+from pqmim_jax.codec.stream import DamagedChunkError, SymbolReader, code_length
 from pqmim_jax.coding import (
     PRECISION,
     CorruptFileError,
@@ -27,6 +27,7 @@ from pqmim_jax.coding import (
     read_attachments,
 )
 from pqmim_jax.masking import UNKNOWN
+from pqmim_jax.model_store import StoredModel
 
 NOT_SENT = 65535  # what the checksum takes for indices that a hybrid file does not hold
 
@@ -43,11 +44,11 @@ class Content:
     damage: str | None  # one line on what is missing
 
 
-def check_header(header: Header, model, max_pixels: int) -> None:
+def check_header(header: Header, model: StoredModel, max_pixels: int) -> None:
     """Refuses files that the model cannot decode, before anything is allocated.
 
     Args:
-      model: `model_store.StoredModel`.
+      model: that the file is to be decoded with.
       max_pixels: largest picture allowed.
 
     Raises:
@@ -141,16 +142,13 @@ class _Reading:
         # Only now: filling takes long, and a damaged header may claim a huge picture.
         run(range(self._stages, self._order.stage_count), self._fill.symbols)
         indices = grid.without_padding(known)
-        return Content(indices, self._bits, self._ends, attachments, self._fill, damage)
+        ends = np.maximum.accumulate(self._ends)  # a stage without tokens ends where it begins
+        return Content(indices, self._bits, ends, attachments, self._fill, damage)
 
     def _open(self, limit: int | None) -> SymbolReader | None:
-        data, lanes, state_bytes = (
-            self._payload.data,
-            self._payload.lanes,
-            self._payload.state_bytes,
-        )
+        payload = self._payload
         try:
-            decoder = RansDecoder(data, lanes, state_bytes)
+            decoder = RansDecoder(payload.data, payload.lanes, payload.state_bytes)
         except TruncatedFileError:
             if not self._tolerant:
                 raise
@@ -173,10 +171,8 @@ class _Reading:
     def _finish(self, indices: np.ndarray) -> tuple[dict[int, bytes], str | None]:
         """Attachments, and what is missing; raises if the checksum is wrong."""
         if self._reader is None or self._reader.cut:
-            return (
-                {},
-                f"the file is cut short: {self._bits.sum() / 8:.0f} bytes of its indices are there",
-            )
+            there = self._bits.sum() / 8
+            return {}, f"the file is cut short: {there:.0f} bytes of its indices are there"
         rest = self._payload.data[self._reader.bytes_read :]
         if self._reader.finish(len(rest)) != checksum_of(self._header, self._order, indices):
             raise CorruptFileError("damaged file: the checksum over the decoded indices is wrong")

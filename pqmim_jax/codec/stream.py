@@ -44,7 +44,7 @@ class SymbolWriter:
         each = np.arange(len(symbols))
         starts = tables[each, symbols]
         freqs = tables[each, symbols + 1] - starts
-        bits = float((PRECISION - np.log2(freqs.astype(np.float64))).sum())
+        bits = code_length(tables, symbols)
         self._chunks.append((starts, freqs, _as_bytes(symbols)))
         self._bits += bits
         return bits
@@ -136,6 +136,13 @@ class SymbolReader:
                 trusted,
             )
         self._crc, self._trusted_bytes = 0, self._decoder.bytes_read
+
+
+def code_length(tables: np.ndarray, symbols: np.ndarray) -> float:
+    """Ideal bits of symbols (n,) under cumulative tables (n, K+1)."""
+    each = np.arange(len(symbols))
+    frequencies = tables[each, symbols + 1] - tables[each, symbols]
+    return float(np.sum(PRECISION - np.log2(frequencies.astype(np.float64))))
 
 
 def _as_bytes(symbols: np.ndarray) -> bytes:

@@ -16,8 +16,8 @@ from pqmim_jax.masking import UNKNOWN
 
 
 @dataclass(frozen=True)
-class Source:
-    """A picture to be compressed, perhaps several times."""
+class PreparedImage:
+    """A picture ready to be compressed, perhaps several times."""
 
     colour: np.ndarray  # (H, W, 3) uint8
     grey: bool  # its three channels are one

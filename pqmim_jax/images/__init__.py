@@ -2,7 +2,7 @@
 
 from pqmim_jax.images.atomic import check_writable, write_atomically
 from pqmim_jax.images.picture import ImageError, Picture, PictureWarning
-from pqmim_jax.images.reading import IMAGE_SUFFIXES, MAX_PIXELS, read_image, read_picture
+from pqmim_jax.images.reading import IMAGE_SUFFIXES, read_image, read_picture
 from pqmim_jax.images.writing import (
     OUTPUT_SUFFIXES,
     check_output_suffix,
@@ -12,7 +12,6 @@ from pqmim_jax.images.writing import (
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
     "OUTPUT_SUFFIXES",
     "ImageError",
     "Picture",

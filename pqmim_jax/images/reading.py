@@ -17,15 +17,13 @@ from pqmim_jax.images.colour import Conversion, ProfileError, convert_colours, s
 from pqmim_jax.images.exif import as_stored, exif_block, orientation
 from pqmim_jax.images.modes import fix_colour_key, plain_mode, to_plain
 from pqmim_jax.images.picture import ImageError, Picture, PictureWarning, on_white, row_strips
+from pqmim_jax.limits import MAX_PIXELS
 
 _NETPBM = (".pbm", ".pgm", ".ppm")
 IMAGE_SUFFIXES = frozenset(
     (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp", *_NETPBM)
 )
 """Files in a folder that count as pictures, by suffix in lower case."""
-
-MAX_PIXELS = 200_000_000
-"""Larger pictures are refused unless the caller allows them."""
 
 # Only these: others hand the file to other programs (EPS to Ghostscript), or have no signature.
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")

@@ -6,8 +6,7 @@ from PIL import Image, ImageCms
 
 pytestmark = pytest.mark.usefixtures("codec_loaded_once")
 
-SIZES = [(1, 1), (1, 1000), (7, 13), (255, 257)]  # rows, columns
-LARGE = pytest.param((3000, 4000), marks=pytest.mark.slow)
+SIZES = [(1, 1), (1, 1000), (7, 13), (255, 257), (512, 768), (3000, 4000)]  # rows, columns
 # Mode in the file -> mode of the picture that comes back.
 MODES = {
     "1": "L",
@@ -49,11 +48,16 @@ def round_trip(pqmim, path, *options):
         return opened
 
 
-@pytest.mark.parametrize("size", [*SIZES, (512, 768), LARGE])
-@pytest.mark.parametrize("mode", MODES)
+def cases():
+    """Every mode at every size; what takes long and says little more is slow."""
+    for mode in MODES:
+        for size in SIZES:
+            slow = size == (3000, 4000) or (size == (512, 768) and mode not in ("L", "RGBA"))
+            yield pytest.param(mode, size, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize(("mode", "size"), cases())
 def test_every_mode_and_size(pqmim, tmp_path, mode, size):
-    if size == (512, 768) and mode not in ("L", "RGBA"):
-        pytest.skip("two modes at this size are enough for CI")
     path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
     image = make(mode, size)
     image.save(path)

@@ -40,6 +40,12 @@ def test_a_hopeless_target_is_one_line(pqmim, png):
     assert not png.with_suffix(".pqm").exists()
 
 
+def test_a_target_below_a_byte_is_one_line(pqmim, png):
+    outcome = pqmim("compress", png, "--target-bpp", 1e-9)
+    assert outcome.code == 1
+    assert outcome.error_lines == [f"pqmim: error: {png}: target must be at least 1 byte, got 0"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -47,6 +53,7 @@ def test_a_hopeless_target_is_one_line(pqmim, png):
         (["--target-bpp", 0.1, "--lambda", 2], "--target-bpp: not allowed with --lambda"),
         (["--target-bytes", 9, "--target-bpp", 0.1], "not allowed with argument --target-bytes"),
         (["--target-bytes", 0], "--target-bytes: must be more than 0"),
+        (["--target-bpp", "-1"], "--target-bpp: must be more than 0"),
         (["--target-bpp", "nan"], "--target-bpp: must be more than 0"),
     ],
 )

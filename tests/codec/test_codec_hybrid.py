@@ -60,6 +60,15 @@ def test_a_prefix_holds_every_index_that_its_bytes_pay_for(codec, encoded, stage
     assert (content.indices >= 0).all()
 
 
+def test_stages_without_tokens_end_where_they_begin(codec):
+    pixel = np.full((1, 1, 3), 90, np.uint8)
+    data = codec.compress(pixel, schedule="qlds(stages=8)")
+    ends = codec.info(data).stage_ends
+    assert len(ends) == 8
+    assert list(ends) == sorted(ends)
+    assert ends[-1] == len(data)
+
+
 def test_some_stages_make_a_smaller_file_whose_indices_are_those_of_the_whole(
     codec, image, encoded
 ):
