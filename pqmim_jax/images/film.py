@@ -1,5 +1,6 @@
 """A film: pictures side by side, each with a line of text below it."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,13 +23,14 @@ def draw_film(panels: Sequence[tuple[np.ndarray, str]], width: int) -> np.ndarra
       uint8 (H', W', 3).
     """
     pictures = [_panel(pixels, width) for pixels, _ in panels]
-    step_x = max(picture.width for picture in pictures) + _GAP
+    font = ImageFont.load_default(_FONT_SIZE)
+    widest_caption = max(math.ceil(font.getlength(caption)) for _, caption in panels)
+    step_x = max(widest_caption, *(picture.width for picture in pictures)) + _GAP
     step_y = max(picture.height for picture in pictures) + _TEXT_HEIGHT + _GAP
     rows = -(-len(panels) // max(1, _LARGEST_ROW // step_x))
     columns = -(-len(panels) // rows)
     sheet = Image.new("RGB", (columns * step_x + _GAP, rows * step_y + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_FONT_SIZE)
     for i, (picture, (_, caption)) in enumerate(zip(pictures, panels, strict=True)):
         x, y = _GAP + i % columns * step_x, _GAP + i // columns * step_y
         sheet.paste(picture, (x, y))
