@@ -204,12 +204,12 @@ def test_ctrl_c_while_writing_leaves_no_partial_file(texts, monkeypatch, press_c
 
 
 SLOW_COMMAND = """
-import sys, time, types
+import os, sys, time, types
 from pqmim_jax.cli import main
 from pqmim_jax.codec import Codec
 
 def encode(*arguments, **options):
-    print("at work", flush=True)
+    os.write(1, b"at work\\n")  # in one piece, from two threads
     while True:
         time.sleep(0.01)
 

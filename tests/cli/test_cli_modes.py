@@ -56,7 +56,7 @@ def cases():
             yield pytest.param(mode, size, marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize(("mode", "size"), cases())
+@pytest.mark.parametrize(("mode", "size"), [*cases()])
 def test_every_mode_and_size(pqmim, tmp_path, mode, size):
     path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
     image = make(mode, size)
