@@ -17,7 +17,7 @@ _DTYPE = re.compile(r"[biuf][1248]")
 
 
 def read_array_pickle(path: Path) -> dict:
-    """Reads a pickle (protocol 4 or older) of nested dictionaries with NumPy arrays as leaves.
+    """Reads a pickle (protocol 3 or 4) of nested dictionaries with NumPy arrays as leaves.
 
     Returns:
       nested dict of str to NumPy arrays of numbers, in the machine's byte order.
