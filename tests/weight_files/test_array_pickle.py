@@ -2,14 +2,13 @@ import pickle
 
 import numpy as np
 import pytest
-from malicious import Malicious, Ran
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from malicious import Malicious, Ran
 
 from pqmim_jax.weight_files.array_pickle import read_array_pickle
 from pqmim_jax.weight_files.errors import WeightsError
-
 
 arrays = hnp.arrays(
     st.sampled_from(["<f4", ">f4", "<f8", "<i8", "|u1", "<f2"]),

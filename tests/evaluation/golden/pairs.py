@@ -14,7 +14,7 @@ from scipy import fft, ndimage
 OTTERS = Path(__file__).parents[2] / "pictures" / "otters.webp"
 
 # (top, left, height, width) of the crop, or the name of a synthetic picture and its size.
-SMALL, ODD = (64, 64), (67, 90)
+SMALL, ODD = (48, 48), (51, 66)
 PAIRS = [
     ((20, 40), SMALL, "noise", 4),
     ((20, 40), SMALL, "noise", 25),

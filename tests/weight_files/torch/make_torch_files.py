@@ -1,4 +1,4 @@
-"""Makes the files beside this one with PyTorch: `python make_torch_files.py` (pip install torch)."""
+"""Makes the files beside this one: `python make_torch_files.py` (pip install torch)."""
 
 from collections import OrderedDict
 from pathlib import Path
