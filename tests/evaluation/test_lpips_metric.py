@@ -11,8 +11,7 @@ def picture(height, width, seed=0):
     return np.clip(smooth + rng.normal(0, 10, smooth.shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("height", [497, 512])
-@pytest.mark.parametrize("trunk", ["alexnet", "vgg16"])
+@pytest.mark.parametrize(("trunk", "height"), [("alexnet", 497), ("alexnet", 512), ("vgg16", 425)])
 def test_bands_change_nothing(trunk, height):
     image, other = picture(height, 32), picture(height, 32, seed=1)
     whole = LpipsMetric(trunk)(image, other)
@@ -37,7 +36,7 @@ def test_a_band_holds_no_more_rows_than_it_must(monkeypatch):
 def test_pictures_too_small_for_the_network_have_no_value():
     metric = LpipsMetric("alexnet")
     assert metric(picture(30, 80), picture(30, 80)) is None
-    assert metric(picture(31, 31), picture(31, 31)) == 0
+    assert metric(picture(31, 31), picture(31, 31)) == pytest.approx(0, abs=1e-12)
 
 
 def test_pictures_too_small_for_five_scales_have_no_ms_ssim():

@@ -17,7 +17,7 @@ arrays = hnp.arrays(
 trees = st.dictionaries(st.text(max_size=3), arrays | st.dictionaries(st.text(max_size=3), arrays))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(tree=trees, protocol=st.integers(3, 4), fortran=st.booleans())
 def test_dictionaries_of_arrays_are_read_back(tmp_path_factory, tree, protocol, fortran):
     path = tmp_path_factory.mktemp("pickles") / "a.ckpt"
