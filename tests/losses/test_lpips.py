@@ -36,11 +36,11 @@ def test_distances_are_symmetric_per_image_and_zero_for_equal_images(alexnet):
     assert (there > 0.01).all()
     np.testing.assert_allclose(distance(a, a), [0, 0], atol=1e-12)
     mixed = distance(a, np.stack([a[0], b[1]]))
-    np.testing.assert_allclose(mixed, [0, there[1]], rtol=1e-5)
+    np.testing.assert_allclose(mixed, [0, there[1]], rtol=1e-5, atol=1e-12)
 
 
 def test_the_gradient_is_that_of_finite_differences(alexnet):
-    a, b = pictures(1, (1, 31, 31, 3))
+    a, b = (x.astype(np.float64) for x in pictures(1, (1, 31, 31, 3)))
     direction = np.random.default_rng(2).normal(size=b.shape)
     # The network bends at every ReLU: steps small enough to meet few bends need 64 bits.
     with jax.enable_x64(True):
