@@ -1,9 +1,9 @@
-"""Bjontegaard's rate difference: values known in closed form."""
+"""Bjontegaard's differences: values known in closed form."""
 
 import numpy as np
 import pytest
 
-from pqmim_jax.evaluation.bd_rate import bd_rate
+from pqmim_jax.evaluation.bd_rate import bd_quality, bd_rate
 
 CURVE = [(0.1, 25.0), (0.2, 28.0), (0.4, 31.0), (0.8, 33.5)]
 
@@ -42,3 +42,35 @@ def test_bits_saved_one_way_are_needed_the_other_way():
 def test_curves_that_cannot_be_compared(points, message):
     with pytest.raises(ValueError, match=message):
         bd_rate(CURVE, points)
+
+
+@pytest.mark.parametrize("decibels", [-1.5, 0.0, 0.25])
+def test_a_constant_difference_of_quality_is_found(decibels):
+    other = [(rate, psnr + decibels) for rate, psnr in CURVE]
+    difference, overlap = bd_quality(CURVE, other)
+    assert difference == pytest.approx(decibels, abs=1e-12)
+    assert overlap == pytest.approx((0.1, 0.8))
+
+
+def test_only_the_common_rates_count_for_quality():
+    line = [(np.exp(x), 20 + 2 * x) for x in (0, 1, 2, 3)]
+    flatter = [(np.exp(x), 21 + x) for x in (1, 2, 4)]
+    difference, overlap = bd_quality(line, flatter)
+    assert overlap == pytest.approx((np.exp(1), np.exp(3)))
+    assert difference == pytest.approx(1 - 2)
+    assert bd_quality(flatter, line)[0] == pytest.approx(2 - 1)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([(0.1, 30.0)], "two points or more"),
+        ([(0.1, 30.0), (0.2, 29.0)], "rising in rate and PSNR"),
+        ([(0.0, 30.0), (0.2, 31.0)], "rising in rate and PSNR"),
+        ([(0.2, 30.0), (0.2, 31.0)], "rising in rate and PSNR"),
+        ([(2, 30.0), (3, 31.0)], "no rate in common"),
+    ],
+)
+def test_curves_whose_quality_cannot_be_compared(points, message):
+    with pytest.raises(ValueError, match=message):
+        bd_quality(CURVE, points)

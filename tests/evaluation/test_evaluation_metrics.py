@@ -3,7 +3,13 @@ import pytest
 from PIL import Image
 
 from pqmim_jax.evaluation import baselines
-from pqmim_jax.evaluation.metrics import bits_per_pixel, psnr, psnr_at_rate, static_bits
+from pqmim_jax.evaluation.metrics import (
+    bits_per_pixel,
+    codebook_perplexity,
+    psnr,
+    psnr_at_rate,
+    static_bits,
+)
 
 
 def flat(value, height=8, width=8):
@@ -95,3 +101,17 @@ def test_nearest_jpeg_is_no_further_off_than_any_other():
         quality, data = baselines.nearest_in_size(jpeg, image, target)
         assert len(data) == sizes[quality]
         assert abs(len(data) - target) == min(abs(size - target) for size in sizes.values())
+
+
+def test_perplexity_is_the_number_of_codewords_that_are_alike_often():
+    even = np.arange(24).reshape(4, 6) % 8
+    once = np.full((4, 6), 7)
+    uneven = np.repeat([0, 1, 2], [12, 6, 6]).reshape(4, 6)
+    found = codebook_perplexity(np.stack([even, once, uneven], -1), 8)
+    np.testing.assert_allclose(found, [8, 1, 2**1.5])
+
+
+@pytest.mark.parametrize("indices", [[[8]], [[-1]], np.zeros((0, 2), int)], ids=str)
+def test_perplexity_needs_indices_in_range(indices):
+    with pytest.raises(ValueError, match=r"all in \[0, 8\)"):
+        codebook_perplexity(np.array(indices), 8)
