@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "losses": {"models"},
     "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
     "training": {"models", "losses", "masking", "data", "model_store"},
+    "evaluation/html": {"evaluation", "images"},
 }
 WITHOUT_JAX = (
     "coding",
@@ -31,6 +32,7 @@ WITHOUT_JAX = (
     "masking/spatial",
     "masking/codebook",
     "model_store",
+    "evaluation/html",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.

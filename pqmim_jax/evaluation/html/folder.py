@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Folder:
         try:
             with np.load(path, allow_pickle=False) as file:
                 bits = np.asarray(file["bits"], np.float32)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise EvaluationFileError(f"{path}: not an array of bits ({error})") from error
         if bits.ndim != 3 or 0 in bits.shape:
             raise EvaluationFileError(f"{path}: bits of shape {bits.shape}, not (S, h, w)")

@@ -37,7 +37,7 @@ def make_evaluation(
 def _settings(qualities):
     pillow = {f"q{q}": {"quality": q} for q in qualities}
     return {
-        "small": {f"q{4 * (i + 1)}": {"quality": 1, "shrink": s} for i, s in enumerate((4, 3, 2))},
+        "small": {"q4": {"quality": 1, "shrink": 3}, "q8": {"quality": 1}, "q12": {"quality": 30}},
         "jpeg": pillow,
         "webp": {f"q{q}": {"quality": q // 2} for q in qualities},
     }

@@ -8,6 +8,9 @@ const MARKS = [
   (x, y, r) => shape("path", { d: `M${x} ${y + r * 1.25}L${x + r * 1.2} ${y - r * 0.9}H${x - r * 1.2}Z` }),
 ];
 const MARGIN = { left: 50, right: 16, top: 10, bottom: 44 };
+const LABEL_SPACE = 210; // right of the curves, in charts of at least LABEL_WIDTH pixels
+const LABEL_WIDTH = 820;
+const LABEL_HEIGHT = 15;
 const REACH = 60; // pixels at which a point still counts as meant
 let chartCount = 0;
 
@@ -28,7 +31,7 @@ function makeChart(metric, view) {
     if (!width) return;
     const height = Math.round(Math.min(460, Math.max(270, width * 0.52)));
     const { curves, logarithmic, range } = view();
-    const box = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
+    const box = { left: MARGIN.left, right: width - (width < LABEL_WIDTH ? MARGIN.right : LABEL_SPACE), top: MARGIN.top, bottom: height - MARGIN.bottom };
     const [low, high] = extent(curves, metric, range);
     const y = linearScale(low, high, box.bottom, box.top);
     const x = (logarithmic ? logScale : linearScale)(range[0], range[1], box.left, box.right);
@@ -37,6 +40,7 @@ function makeChart(metric, view) {
     svg.replaceChildren(clip(number, box), ...axes(x, y, box, width, height));
     drawn = [];
     for (const curve of curves) svg.append(drawCurve(curve, metric, x, y, number, box, drawn));
+    if (width >= LABEL_WIDTH) svg.append(...endLabels(curves, metric, x, y, range[1], box));
     leave();
   }
 
@@ -112,14 +116,52 @@ function neighbour(points, at, key) {
   return others.reduce((best, point) => (Math.abs(point.x - at.x) < Math.abs(best.x - at.x) ? point : best));
 }
 
+// Values that the curves take within the range, its ends included, with some room.
 function extent(curves, metric, [from, to]) {
-  const values = curves.flatMap((curve) => curve.points)
-    .filter((point) => point.bpp >= from && point.bpp <= to)
-    .map(metric.of).filter((value) => value !== null);
+  const values = curves.flatMap((curve) => valuesWithin(curve.points.filter((p) => metric.of(p) !== null), metric, from, to));
   if (!values.length) return [0, 1];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
   return [low - pad, high + pad];
+}
+
+function valuesWithin(points, metric, from, to) {
+  const values = points.filter((p) => p.bpp >= from && p.bpp <= to).map(metric.of);
+  for (const [i, b] of points.entries()) {
+    const a = points[i - 1];
+    for (const end of [from, to]) {
+      if (!a || a.bpp >= end || b.bpp <= end) continue;
+      const share = Math.log(end / a.bpp) / Math.log(b.bpp / a.bpp);
+      values.push(metric.of(a) + share * (metric.of(b) - metric.of(a)));
+    }
+  }
+  return values;
+}
+
+// Names at the right, in the order in which the curves leave the chart, each with a line to its end.
+function endLabels(curves, metric, x, y, highest, box) {
+  const ends = curves.map((curve) => ({ curve, ...curveEnd(curve, metric, highest) }))
+    .filter((end) => end.value !== undefined && x.map(end.bpp) >= box.left)
+    .map((end) => ({ ...end, x: x.map(end.bpp), y: y.map(end.value) }))
+    .sort((a, b) => a.y - b.y);
+  let free = box.top + 4;
+  for (const end of ends) free = (end.place = Math.max(end.y, free)) + LABEL_HEIGHT;
+  let limit = box.bottom;
+  for (const end of ends.toReversed()) limit = (end.place = Math.min(end.place, limit)) - LABEL_HEIGHT;
+  return ends.flatMap((end) => [
+    shape("path", { class: "leader", d: `M${end.x + 3} ${end.y}L${box.right + 4} ${end.y}L${box.right + 16} ${end.place}`, stroke: `var(${end.curve.colour})` }),
+    shape("text", { x: box.right + 20, y: end.place + 4, style: `fill: var(${end.curve.colour})` }, end.curve.label),
+  ]);
+}
+
+// Last place of a curve that the chart shows: its last point, or where it crosses the edge.
+function curveEnd({ points }, metric, highest) {
+  const own = points.filter((point) => metric.of(point) !== null);
+  const after = own.findIndex((point) => point.bpp > highest);
+  if (after === 0) return {};
+  if (after < 0) return own.length ? { bpp: own.at(-1).bpp, value: metric.of(own.at(-1)) } : {};
+  const values = valuesWithin(own.slice(after - 1, after + 1), metric, highest, highest);
+  return { bpp: highest, value: values[0] };
 }
 
 function clip(number, box) {

@@ -110,9 +110,9 @@ function sideCard(side, shown, anchor) {
     return card;
   }
   const record = DATA.records[side.entry.record];
-  const rows = [["bytes", show(record.bytes, 0)], ["bits per pixel", show(record.bpp, 4)], ["PSNR", show(record.psnr, 2, "dB")],
+  const rows = [["bytes", show(record.bytes, 0)], ["bpp", show(record.bpp, 4)], ["PSNR", show(record.psnr, 2, "dB")],
     ["MS-SSIM", record.ms_ssim === null ? null : show(record.ms_ssim, 4)], ["LPIPS", record.lpips === null ? null : show(record.lpips, 4)],
-    ["PSNR of the crop", show(side.entry.psnr, 2, "dB")]];
+    ["crop’s PSNR", show(side.entry.psnr, 2, "dB")]];
   card.append(element("dl", {}, ...rows.filter(([, value]) => value !== null).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, value)])));
   const note = byteNote(record, anchor && DATA.records[anchor.record]);
   if (note) card.append(note);
