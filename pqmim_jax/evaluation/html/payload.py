@@ -39,13 +39,21 @@ def build_payload(document: dict, folder: Folder) -> dict:
         "codecs": [_codec(codec) for codec in document["codecs"]],
         "published": [_published(curve) for curve in document["published"]],
         "records": [
-            {**{key: record[key] for key in _KEPT}, "gains": gain}
+            {
+                **{key: _rounded(record[key]) for key in _KEPT},
+                "gains": {codec: round(value, 4) for codec, value in gain.items()},
+            }
             for record, gain in zip(records, gains, strict=True)
         ],
         "pictures": _thumbnails(folder, records, everything, set(large)),
         "crops": crops,
         "maps": maps,
     }
+
+
+def _rounded(value):
+    """Floats to eight digits: thousands of records are most of the page's text."""
+    return float(f"{value:.8g}") if isinstance(value, float) else value
 
 
 def _codec(codec: dict) -> dict:

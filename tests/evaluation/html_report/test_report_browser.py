@@ -16,6 +16,8 @@ READY = "document.documentElement.dataset.ready === 'true'"
 MARKS = "document.querySelectorAll('[data-metric=psnr] .mark').length"
 SPLIT = "parseFloat(document.querySelector('.stage').style.getPropertyValue('--split'))"
 FIRST_ROWS = "[...document.querySelectorAll('#picture-table tbody tr')].map(r => r.cells[{}].{})"
+BOX = "e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; }"
+PSNR = "[data-metric=psnr]"
 TIP = (
     "(() => { const t = document.querySelector('[data-metric=psnr] .tip');"
     "return t.hidden ? null : t.innerText; })()"
@@ -99,6 +101,9 @@ def test_pointer_finds_the_nearest_point_and_keys_walk_on(sample, browser):
     assert tip.startswith(f"PQ-MIM small, {setting['setting']}")
     assert f"{setting['means']['psnr']:.2f}" in tip
     assert f"{setting['means']['bpp']:.4f}" in tip
+    left, top, right, bottom = browser.run(f"({BOX})(document.querySelector('{PSNR} .tip'))")
+    assert left <= x <= right
+    assert min(abs(top - y), abs(bottom - y)) < 25
     browser.move(2, 2)
     assert browser.run(TIP) is None
     browser.run("document.querySelector('[data-metric=psnr] svg').focus()")

@@ -8,7 +8,7 @@ const MARKS = [
   (x, y, r) => shape("path", { d: `M${x} ${y + r * 1.25}L${x + r * 1.2} ${y - r * 0.9}H${x - r * 1.2}Z` }),
 ];
 const MARGIN = { left: 50, right: 16, top: 10, bottom: 44 };
-const LABEL_SPACE = 210; // right of the curves, in charts of at least LABEL_WIDTH pixels
+const LABEL_SPACE = 262; // right of the curves, in charts of at least LABEL_WIDTH pixels
 const LABEL_WIDTH = 820;
 const LABEL_HEIGHT = 15;
 const REACH = 60; // pixels at which a point still counts as meant
@@ -52,8 +52,10 @@ function makeChart(metric, view) {
     const lines = describe(point, metric);
     tip.replaceChildren(element("b", {}, lines[0]), ...lines.slice(1).map((line) => element("div", {}, line)));
     tip.hidden = false;
-    const top = svg.offsetTop + point.y;
-    const left = svg.offsetLeft + point.x - tip.offsetWidth / 2;
+    // An SVG element has no offsetTop; the figure's border is what absolute places count from.
+    const [inner, outer] = [svg.getBoundingClientRect(), figure.getBoundingClientRect()];
+    const top = inner.top - outer.top - figure.clientTop + point.y;
+    const left = inner.left - outer.left - figure.clientLeft + point.x - tip.offsetWidth / 2;
     tip.style.left = `${Math.max(4, Math.min(figure.clientWidth - tip.offsetWidth - 4, left))}px`;
     tip.style.top = `${top - tip.offsetHeight - 14 < 0 ? top + 14 : top - tip.offsetHeight - 14}px`;
     if (announce) speech.textContent = lines.join(", ");
@@ -138,20 +140,28 @@ function valuesWithin(points, metric, from, to) {
   return values;
 }
 
-// Names at the right, in the order in which the curves leave the chart, each with a line to its end.
+// Names beside the ends of the curves; of those that leave the chart at the right, in their order,
+// each with a line to its curve.
 function endLabels(curves, metric, x, y, highest, box) {
-  const ends = curves.map((curve) => ({ curve, ...curveEnd(curve, metric, highest) }))
+  const all = curves.map((curve) => ({ curve, ...curveEnd(curve, metric, highest) }))
     .filter((end) => end.value !== undefined && x.map(end.bpp) >= box.left)
     .map((end) => ({ ...end, x: x.map(end.bpp), y: y.map(end.value) }))
     .sort((a, b) => a.y - b.y);
+  const ends = all.filter((end) => end.x + 10 + 7.5 * end.curve.label.length > box.right);
+  const inside = all.filter((end) => !ends.includes(end)).map((end) => endLabel(end, end.x + 10, end.y));
   let free = box.top + 4;
   for (const end of ends) free = (end.place = Math.max(end.y, free)) + LABEL_HEIGHT;
   let limit = box.bottom;
   for (const end of ends.toReversed()) limit = (end.place = Math.min(end.place, limit)) - LABEL_HEIGHT;
-  return ends.flatMap((end) => [
+  return [...inside, ...ends.flatMap((end) => [
     shape("path", { class: "leader", d: `M${end.x + 3} ${end.y}L${box.right + 4} ${end.y}L${box.right + 16} ${end.place}`, stroke: `var(${end.curve.colour})` }),
-    shape("text", { x: box.right + 20, y: end.place + 4, style: `fill: var(${end.curve.colour})` }, end.curve.label),
-  ]);
+    endLabel(end, box.right + 20, end.place),
+  ])];
+}
+
+function endLabel({ curve }, x, y) {
+  const text = curve.label.length > 36 ? `${curve.label.slice(0, 35)}…` : curve.label;
+  return shape("text", { class: curve.published ? "end" : "end own", x, y: y + 4, style: `fill: var(${curve.colour})` }, text);
 }
 
 // Last place of a curve that the chart shows: its last point, or where it crosses the edge.

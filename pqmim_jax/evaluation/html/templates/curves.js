@@ -39,7 +39,7 @@ function buildSwitches(state, redraw) {
   const set = (change) => (value) => { change(value); redraw(); };
   const primary = CODECS.get(DATA.primary).label;
   const controls = [
-    buttons("Rates", [["focus", `around ${primary}`], ["all", "all measured"]], "focus", set((v) => { state.focused = v === "focus"; })),
+    buttons("Rates", [["focus", `near ${primary}`], ["all", "all"]], "focus", set((v) => { state.focused = v === "focus"; })),
     buttons("Scale", [["log", "log"], ["linear", "linear"]], "log", set((v) => { state.logarithmic = v === "log"; })),
   ];
   if (DATA.codecs.some((codec) => codec.points.some((point) => point.ms_ssim !== null))) {
