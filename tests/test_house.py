@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "losses": {"models", "weight_files"},
     "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
     "training": {"models", "losses", "masking", "data", "model_store"},
+    "evaluation/html": {"evaluation", "images"},
 }
 WITHOUT_JAX = (
     "coding",
@@ -33,6 +34,7 @@ WITHOUT_JAX = (
     "masking/codebook",
     "model_store",
     "weight_files",
+    "evaluation/html",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.
