@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 from pqmim_jax.coding import code_length_bits, frequencies_from_counts
 
@@ -48,6 +49,27 @@ def static_bits(counts: np.ndarray, indices: np.ndarray) -> float:
         float(code_length_bits(np.broadcast_to(row, (*plane.shape, len(row))), plane).sum())
         for row, plane in zip(frequencies, np.moveaxis(indices, -1, 0), strict=True)
     )
+
+
+def codebook_perplexity(indices: np.ndarray, codewords: int) -> np.ndarray:
+    """How evenly decoded indices use their codebooks: exp(entropy) of the empirical frequencies.
+
+    Args:
+      indices: integers (..., M) in [0, codewords), of one picture or of many.
+      codewords: K.
+
+    Returns:
+      float64 (M,), from 1 (one codeword) to K (all alike often).
+
+    Raises:
+      ValueError: no indices, or one out of range.
+    """
+    columns = np.reshape(indices, (-1, indices.shape[-1])).T
+    if columns.size == 0 or columns.min() < 0 or columns.max() >= codewords:
+        raise ValueError(f"need one index or more, all in [0, {codewords})")
+    counts = np.stack([np.bincount(column, minlength=codewords) for column in columns])
+    shares = counts / counts.sum(-1, keepdims=True)
+    return np.exp(-np.sum(special.xlogy(shares, shares), axis=-1))
 
 
 def psnr_at_rate(bpp: float, curve: Sequence[tuple[float, float]]) -> float | None:

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 PEAK = 255.0  # distortions are reported on the scale of 8-bit samples
+MS_SSIM_SMALLEST_SIDE = 161  # 11 pixels of window at the fifth scale, odd sides rounded up
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def mse(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
@@ -13,19 +15,35 @@ def mse(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
 
 
 def one_minus_ms_ssim(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
-    """1 - MS-SSIM (Wang et al. 2003) per image; images on a 0..1-wide scale, sides >= 176 px."""
-    weights = jnp.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
-    if min(image.shape[1:3]) < 11 * 2 ** (len(weights) - 1):
-        raise ValueError(f"MS-SSIM needs images of at least 176 pixels a side, got {image.shape}")
+    """1 - MS-SSIM (Wang et al. 2003) per image; images on a 0..1-wide scale, sides >= 161 px."""
+    if min(image.shape[1:3]) < MS_SSIM_SMALLEST_SIDE:
+        raise ValueError(
+            f"MS-SSIM needs images of at least {MS_SSIM_SMALLEST_SIDE} pixels a side, got "
+            f"{image.shape}"
+        )
+    # A similarity at zero or below would stop the gradient of all scales.
+    factors = ms_ssim_factors(reconstruction, image, floor=1e-6)
+    return 1 - jnp.mean(jnp.prod(factors, axis=-1), axis=-1)
+
+
+def ms_ssim_factors(a: jax.Array, b: jax.Array, *, floor: float) -> jax.Array:
+    """What MS-SSIM multiplies: similarity at each scale to the power of the scale's weight.
+
+    Args:
+      a, b: float (B, H, W, 3) in [-0.5, 0.5], sides >= 161 pixels.
+      floor: what smaller similarities count as, 0 in the definition.
+
+    Returns:
+      (B, 3, 5): channels, scales.
+    """
     terms = []
-    for scale in range(len(weights)):
-        luminance, contrast = _ssim_terms(reconstruction, image)
-        last = scale == len(weights) - 1
+    for scale in range(len(_SCALE_WEIGHTS)):
+        luminance, contrast = _ssim_terms(a, b)
+        last = scale == len(_SCALE_WEIGHTS) - 1
         similarity = (luminance * contrast if last else contrast).mean((1, 2))
-        terms.append(jnp.maximum(similarity, 1e-6))
-        reconstruction, image = _halve(reconstruction), _halve(image)
-    per_channel = jnp.stack(terms, axis=-1)  # (B, 3, scales)
-    return 1 - jnp.mean(jnp.prod(per_channel**weights, axis=-1), axis=-1)
+        terms.append(jnp.maximum(similarity, floor))
+        a, b = _halve(a), _halve(b)
+    return jnp.stack(terms, axis=-1) ** jnp.array(_SCALE_WEIGHTS)
 
 
 def _ssim_terms(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -55,8 +73,11 @@ def _gaussian_band(n: int) -> np.ndarray:
 
 
 def _halve(x: jax.Array) -> jax.Array:
+    """Means of 2 x 2; an odd side gets a black line first, as in pytorch-msssim."""
+    odd = [(n % 2, 0) for n in x.shape[1:3]]
+    x = jnp.pad(x, [(0, 0), *odd, (0, 0)], constant_values=-0.5)
     b, h, w, c = x.shape
-    return x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
 DISTORTIONS = {"mse": mse, "ms_ssim": one_minus_ms_ssim}
