@@ -184,11 +184,11 @@ def _evaluate(args: argparse.Namespace) -> dict:
     with ExitStack() as stack:
         try:
             others, notes = named_codecs(args.codecs)
-            metrics = _metrics(args.lpips, notes)
-            extractor = _extractor(args.features)
-            models = load_models(
+            models = load_models(  # before anything else uses JAX: a codec sets how it computes
                 args.model or [DEFAULT], args.quality, args.rate_weights, args.schedule
             )
+            metrics = _metrics(args.lpips, notes)
+            extractor = _extractor(args.features)
             pictures = load_pictures(find_images(Path(args.folder)))
             run = _prepare(args, stack, pictures, metrics)
             return _measure(args, run, [*models, *others], extractor, notes)

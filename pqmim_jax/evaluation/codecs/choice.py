@@ -1,14 +1,17 @@
 """From what a user names to codecs."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pqmim_jax.codec import Codec
 from pqmim_jax.evaluation.codecs.external import EXTERNAL_CODECS, ExternalCodec
+from pqmim_jax.evaluation.codecs.hyperprior import HyperpriorBaseline
 from pqmim_jax.evaluation.codecs.interface import EvaluatedCodec
 from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, PillowCodec
 from pqmim_jax.evaluation.codecs.pqmim import PqmimCodec
+from pqmim_jax.model_store import model_path
 
 _GROUPS = {
     "classical": tuple(PILLOW_CODECS),
@@ -55,7 +58,12 @@ def load_models(
       ModelError: no such model, or a damaged one.
       ValueError: an option is not usable with a model.
     """
-    codecs = [PqmimCodec(Codec.load(model), qualities, rate_weights, schedule) for model in models]
+    codecs = [
+        HyperpriorBaseline(model, qualities)
+        if _kind(model) == "hyperprior"
+        else PqmimCodec(Codec.load(model), qualities, rate_weights, schedule)
+        for model in models
+    ]
     taken = dict.fromkeys(_GROUPS["all"], "")  # name to fingerprint
     distinct = []
     for codec in codecs:
@@ -67,3 +75,11 @@ def load_models(
         taken[codec.name] = codec.fingerprint
         distinct.append(codec)
     return distinct
+
+
+def _kind(model: str | Path) -> str | None:
+    """What a model's manifest says it is; None where it says nothing, or cannot be read."""
+    try:
+        return json.loads((model_path(model) / "model.json").read_text()).get("kind")
+    except (OSError, ValueError, AttributeError):
+        return None  # loading says what is wrong

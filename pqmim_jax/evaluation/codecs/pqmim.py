@@ -1,20 +1,17 @@
 """This project's codec as the evaluation sees it."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
 
 from pqmim_jax.codec import Codec
 from pqmim_jax.codec.results import EncodedImage
 from pqmim_jax.coding import unpack
+from pqmim_jax.evaluation.codecs.digest import model_digest
 from pqmim_jax.evaluation.codecs.interface import Encoded, Setting
 from pqmim_jax.evaluation.metrics import static_bits
 from pqmim_jax.masking import canonical
-from pqmim_jax.model_store import StoredModel
 
 
 class PqmimCodec:
@@ -56,7 +53,10 @@ class PqmimCodec:
         self.label = f"PQ-MIM {codec.model.name}"
         self.description = f"M = {codec.qualities} codebooks, {self._schedule}"
         self.version = f"fingerprint {codec.model.fingerprint:04x}"
-        self.fingerprint = _digest(codec.model)
+        arrays = {"autoencoder": codec.model.autoencoder, "mim": codec.model.mim}
+        self.fingerprint = model_digest(
+            codec.model.config, {**arrays, "counts": codec.model.counts}
+        )
 
     def warm_up(self) -> None:
         """Compiles all programs: they work on windows of one fixed size."""
@@ -97,21 +97,3 @@ class PqmimCodec:
         return np.stack(
             [np.where(stages == s, bits, 0).sum(-1) for s in range(len(encoded.stage_bits))]
         )
-
-
-def _digest(model: StoredModel) -> str:
-    """Of everything in a model, and of the program's version: the encoder's choices count, too."""
-    digest = hashlib.sha256(json.dumps([version("pqmim-jax"), model.config]).encode())
-    for name, array in sorted(_arrays({"a": model.autoencoder, "m": model.mim})):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(np.ascontiguousarray(model.counts).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _arrays(tree: dict, prefix: str = ""):
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _arrays(value, f"{prefix}{key}/")
-        else:
-            yield prefix + key, value
