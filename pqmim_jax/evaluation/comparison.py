@@ -60,6 +60,9 @@ def compare(
 
     curves = curve_of(reference, metric), curve_of(other, metric)
     values: dict = {"bd_rate": None, "bd_quality": None, "overlap": None, "note": None}
+    if min(map(len, curves)) < 2:
+        values["note"] = "a curve of one point: measure two settings or more"
+        return Comparison(reference=reference["name"], other=other["name"], metric=metric, **values)
     try:
         rate, overlap = bd_rate(*curves)
         sign = -1 if metric == "lpips" else 1

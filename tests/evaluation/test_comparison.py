@@ -54,6 +54,12 @@ def test_curves_that_do_not_meet_have_a_note():
     assert "in common" in found["note"]
 
 
+def test_one_point_is_no_curve():
+    found = compare(codec("a", CURVE), codec("b", [(0.1, 26.0)]), "psnr")
+    assert found["bd_rate"] is None
+    assert "measure two settings" in found["note"]
+
+
 def test_any_codec_or_published_curve_can_be_the_reference():
     codecs = [codec("a", CURVE), codec("b", CURVE)]
     published = [{"name": "paper", "points": [{"bpp": b, "psnr": p} for b, p in CURVE]}]
