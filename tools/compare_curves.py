@@ -1,48 +1,55 @@
-"""BD-rate of one report of `pqmim evaluate` against another, and the range of PSNR it is over.
+"""BD-rate and BD-quality of a codec in one document of `pqmim evaluate` against one in another.
 
-    python tools/compare_curves.py REFERENCE.json OTHER.json [--reference NAME]
+    python tools/compare_curves.py REFERENCE.json OTHER.json [--reference NAME] [--other NAME]
+        [--metric psnr|ms_ssim|lpips]
 
-With --reference jpeg or webp the reference is that format's curve in the first report (made with
-`pqmim evaluate --jpeg`). Negative: the second needs fewer bits.
+Without a name the first codec of the document is meant; --reference may name a published curve,
+too. A BD-rate below zero: the second needs fewer bits.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from pqmim_jax.evaluation.bd_rate import bd_rate
+from pqmim_jax.evaluation.comparison import METRICS, compare
+from pqmim_jax.evaluation.schema import Document, SchemaError, read_document
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("reference_report", type=Path, metavar="REFERENCE.json")
-    parser.add_argument("other_report", type=Path, metavar="OTHER.json")
-    parser.add_argument("--reference", metavar="NAME", help="a format in the first report")
+    parser.add_argument("reference_document", type=Path, metavar="REFERENCE.json")
+    parser.add_argument("other_document", type=Path, metavar="OTHER.json")
+    parser.add_argument("--reference", metavar="NAME", help="codec or curve in the first document")
+    parser.add_argument("--other", metavar="NAME", help="codec in the second document")
+    parser.add_argument("--metric", choices=METRICS, default="psnr")
     options = parser.parse_args()
     try:
-        reference = json.loads(options.reference_report.read_text())
-        other = json.loads(options.other_report.read_text())
-        points = baseline(reference, options.reference) if options.reference else reference["mean"]
-        share, (low, high) = bd_rate(curve(points), curve(other["mean"]))
-    except (OSError, KeyError, ValueError) as error:
-        print(f"compare_curves.py: {error}", file=sys.stderr)
+        reference = find(read_document(options.reference_document), options.reference)
+        other = find(read_document(options.other_document), options.other)
+    except (OSError, SchemaError, LookupError) as error:
+        print(f"compare_curves.py: {error.args[0]}", file=sys.stderr)
         return 1
-    print(f"BD-rate {share:+.1%} over {low:.2f} to {high:.2f} dB")
+    found = compare(reference, other, options.metric)
+    if found["note"]:
+        print(f"compare_curves.py: {found['note']}", file=sys.stderr)
+        return 1
+    low, high = found["overlap"]
+    unit = "" if options.metric == "lpips" else " dB"
+    print(
+        f"{found['other']} against {found['reference']}: BD-rate {found['bd_rate']:+.1%} over "
+        f"{low:.2f} to {high:.2f}{unit}; {found['bd_quality']:+.3f}{unit} at equal rate"
+    )
     return 0
 
 
-def baseline(report: dict, name: str) -> list[dict]:
-    found = report.get("baselines", {})
-    if name not in found:
-        raise ValueError(
-            f"no baseline {name!r} in the report; there are: {', '.join(found) or '-'}"
-        )
-    return found[name]
-
-
-def curve(points: list[dict]) -> list[tuple[float, float]]:
-    return [(point["bpp"], point["psnr"]) for point in points]
+def find(document: Document, name: str | None) -> dict:
+    """The codec or published curve of this name; LookupError if there is none."""
+    curves = {each["name"]: each for each in (*document["codecs"], *document["published"])}
+    if name is None and document["codecs"]:
+        return document["codecs"][0]
+    if name not in curves:
+        raise LookupError(f"no codec {name!r} in the document; there are: {', '.join(curves)}")
+    return curves[name]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pqmim_jax import Codec
-from pqmim_jax.evaluation import baselines
+from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, nearest_in_size
 from pqmim_jax.evaluation.metrics import bits_per_pixel, psnr
 from pqmim_jax.images import encode_image, read_image, write_atomically
 from pqmim_jax.model_store import DEFAULT
@@ -64,7 +64,7 @@ def round_trip(photo: Path, output: Path, codec: Codec, model: str) -> Result:
         raise SystemExit(f"{file}: decompressing gave another picture than the encoder's own")
 
     num_bytes = file.stat().st_size
-    quality, jpeg = baselines.nearest_in_size(baselines.BASELINES["jpeg"], original, num_bytes)
+    quality, jpeg = nearest_in_size(PILLOW_CODECS["jpeg"], original, num_bytes)
     (output / f"{photo.stem}.jpg").write_bytes(jpeg)
     return Result(
         photo.stem,
@@ -73,7 +73,7 @@ def round_trip(photo: Path, output: Path, codec: Codec, model: str) -> Result:
         num_bytes,
         compress_seconds,
         decompress_seconds,
-        baselines.decode(jpeg),
+        PILLOW_CODECS["jpeg"].decode(jpeg),
         len(jpeg),
         quality,
     )

@@ -1,27 +1,35 @@
-"""Draws rate-distortion curves from a report of `pqmim evaluate --jpeg --json FILE`, as SVG.
+"""Draws the rate-distortion curves of a document of `pqmim evaluate --json FILE`, as SVG.
 
-python tools/draw_rate_distortion.py REPORT.json -o curves.svg
+python tools/draw_rate_distortion.py DOCUMENT.json -o curves.svg [--codecs small,jpeg,webp]
 """
 
 import argparse
-import json
 from pathlib import Path
 
+from pqmim_jax.evaluation.comparison import curve_of
+from pqmim_jax.evaluation.schema import Document, read_document
+
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 430, 60, 40, 20, 50
-COLOURS = {"pqmim": "#c0392b", "jpeg": "#7f8c8d", "webp": "#2471a3"}
+COLOURS = ("#c0392b", "#7f8c8d", "#2471a3", "#1e8449", "#8e44ad", "#b9770e", "#17a589", "#333333")
 
 
-def curves_of(report: dict) -> dict[str, list[tuple[float, float]]]:
-    """Name to (bpp, PSNR in dB) points, ours first."""
-    ours = {f"pqmim ({report['model']})": report["mean"]}
-    every = {**ours, **report.get("baselines", {})}
-    return {name: [(p["bpp"], p["psnr"]) for p in points] for name, points in every.items()}
-
-
-def drawing(report: dict, max_bpp: float) -> str:
-    curves = {
-        name: [p for p in points if p[0] <= max_bpp] for name, points in curves_of(report).items()
+def curves_of(document: Document, names: list[str] | None) -> dict[str, list[tuple[float, float]]]:
+    """Label to (bpp, PSNR in dB) points of the codecs called `names`; None is all."""
+    return {
+        codec["label"]: curve_of(codec, "psnr")
+        for codec in document["codecs"]
+        if names is None or codec["name"] in names
     }
+
+
+def drawing(document: Document, names: list[str] | None, max_bpp: float) -> str:
+    curves = {
+        name: [p for p in points if p[0] <= max_bpp]
+        for name, points in curves_of(document, names).items()
+    }
+    curves = {name: points for name, points in curves.items() if points}
+    if not curves:
+        raise SystemExit(f"nothing to draw: no such codec has points up to {max_bpp} bpp")
     levels = [psnr for points in curves.values() for _, psnr in points]
     low, high = int(min(levels)), int(max(levels)) + 1
 
@@ -33,8 +41,7 @@ def drawing(report: dict, max_bpp: float) -> str:
     parts = grid(place, max_bpp, low, high)
     for i, (name, points) in enumerate(curves.items()):
         parts += curve(name, [place(*p) for p in points], i)
-    count = len({image["file"] for image in report["images"]})
-    title = f"{count} images, whole files, PSNR over 8-bit RGB (mean of dB)"
+    title = f"{document['pictures']['count']} images, whole files, PSNR over 8-bit RGB (mean of dB)"
     parts.append(f'<text x="{LEFT}" y="22" font-weight="700">{title}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -62,10 +69,10 @@ def grid(place, max_bpp: float, low: int, high: int) -> list[str]:
 
 def curve(name: str, points: list[tuple[float, float]], row: int) -> list[str]:
     """A line with a dot a setting, and its entry in the legend."""
-    colour = COLOURS.get(name.split()[0], "#333")
+    colour = COLOURS[row % len(COLOURS)]
     path = " ".join(f"{x},{y}" for x, y in points)
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points)
-    y = HEIGHT - BOTTOM - 70 + 20 * row
+    y = HEIGHT - BOTTOM - 30 - 20 * row
     return [
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}',
         f'<line x1="{WIDTH - 180}" y1="{y - 4}" x2="{WIDTH - 155}" y2="{y - 4}" '
@@ -75,12 +82,14 @@ def curve(name: str, points: list[tuple[float, float]], row: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("report", type=Path)
+    parser.add_argument("document", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--max-bpp", type=float, default=0.4, help="right edge of the drawing")
+    parser.add_argument("--codecs", metavar="NAMES", help="only these, such as small,jpeg")
     options = parser.parse_args()
-    report = json.loads(options.report.read_text())
-    options.output.write_text(drawing(report, options.max_bpp))
+    names = None if options.codecs is None else options.codecs.split(",")
+    drawn = drawing(read_document(options.document), names, options.max_bpp)
+    options.output.write_text(drawn)
 
 
 if __name__ == "__main__":

@@ -19,18 +19,18 @@ import numpy as np
 
 from pqmim_jax.codec import Codec
 from pqmim_jax.coding import unpack
-from pqmim_jax.evaluation.baselines import Baseline, decode, encode
+from pqmim_jax.evaluation.codecs.pillow import PillowCodec, with_values
 from pqmim_jax.evaluation.metrics import psnr
-from pqmim_jax.evaluation.run import find_images
+from pqmim_jax.evaluation.pictures import find_images
 from pqmim_jax.images import encode_image, read_image, write_atomically
 from pqmim_jax.images.film import draw_film
 from pqmim_jax.model_store import DEFAULT
 
-CLASSICAL = {
-    "JPEG": Baseline("JPEG", {"optimize": True, "subsampling": "4:2:0"}, range(1, 96)),
-    "WebP": Baseline("WEBP", {"method": 6}, range(101)),
-    "AVIF": Baseline("AVIF", {"speed": 6}, range(101)),
-}
+CLASSICAL = (
+    with_values("jpeg", range(1, 96)),
+    with_values("webp", range(101)),
+    with_values("avif", range(101)),
+)
 
 SHEET_WIDTH = 240  # pixels of a panel
 
@@ -48,7 +48,7 @@ def main() -> int:
     targets = [int(word) for word in options.targets.split(",")]
     print(f"{len(images)} pictures, model {codec.model.name}\n")
     print("| target | ours: bytes / target, least to most | above | PSNR | shrink | seconds | "
-          + " | ".join(f"{name} PSNR" for name in CLASSICAL) + " |")  # fmt: skip
+          + " | ".join(f"{codec.label} PSNR" for codec in CLASSICAL) + " |")  # fmt: skip
     print("| --- " * (6 + len(CLASSICAL)) + "|")
     above = 0
     for target in targets:
@@ -58,9 +58,9 @@ def main() -> int:
     if options.sheet:
         draw_sheet(codec, images, targets[0], options.sheet)
     print("\nThe smallest files that there are, means:")
-    for name, baseline in CLASSICAL.items():
-        size, quality = smallest(baseline, images)
-        print(f"{name}: {size:.0f} bytes, {quality:.2f} dB")
+    for codec in CLASSICAL:
+        size, quality = smallest(codec, images)
+        print(f"{codec.label}: {size:.0f} bytes, {quality:.2f} dB")
     return 1 if above else 0
 
 
@@ -92,8 +92,8 @@ def draw_sheet(codec: Codec, images: list[np.ndarray], target: int, path: Path) 
 
 def classical(images: list[np.ndarray], target: int) -> list[str]:
     cells = []
-    for baseline in CLASSICAL.values():
-        best = [best_within(baseline, image, target) for image in images]
+    for codec in CLASSICAL:
+        best = [best_within(codec, image, target) for image in images]
         reached = [each for each in best if each is not None]
         missing = len(best) - len(reached)
         mean = f"{np.mean(reached):.2f} dB" if not missing else "-"
@@ -101,25 +101,25 @@ def classical(images: list[np.ndarray], target: int) -> list[str]:
     return cells
 
 
-def best_within(baseline: Baseline, image: np.ndarray, target: int) -> float | None:
+def best_within(codec: PillowCodec, image: np.ndarray, target: int) -> float | None:
     """PSNR of the largest file of at most `target` bytes; None if the smallest is larger."""
-    settings = list(baseline.qualities)
+    settings = list(codec.values)
     low, high, best = 0, len(settings), None
     while low < high:
         middle = (low + high) // 2
-        data = encode(baseline, image, settings[middle])
+        data = codec.compress(image, settings[middle])
         if len(data) <= target:
             best, low = data, middle + 1
         else:
             high = middle
-    return None if best is None else psnr(image, decode(best))
+    return None if best is None else psnr(image, codec.decode(best))
 
 
-def smallest(baseline: Baseline, images: list[np.ndarray]) -> tuple[float, float]:
+def smallest(codec: PillowCodec, images: list[np.ndarray]) -> tuple[float, float]:
     """Mean bytes and mean PSNR of the files at the lowest setting."""
-    files = [encode(baseline, image, baseline.qualities[0]) for image in images]
+    files = [codec.compress(image, codec.values[0]) for image in images]
     pairs = zip(images, files, strict=True)
-    quality = np.mean([psnr(image, decode(file)) for image, file in pairs])
+    quality = np.mean([psnr(image, codec.decode(file)) for image, file in pairs])
     return float(np.mean([len(file) for file in files])), float(quality)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from pqmim_jax import model_store
 from pqmim_jax.codec import Codec
-from pqmim_jax.evaluation.run import find_images
+from pqmim_jax.evaluation.pictures import find_images
 from pqmim_jax.images import read_image
 
 ON_CORES = """

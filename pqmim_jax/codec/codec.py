@@ -220,10 +220,10 @@ class Codec:
             stages=settings.stages,
         )
         order = self.coding_order(header)
-        data, indices, bits = writing.write(
+        data, indices, index_bits, stage_bits = writing.write(
             self.programs, order, header, latents, self._codebooks, settings, prepared.attachments
         )
-        return EncodedImage(data, indices, bits, settings)
+        return EncodedImage(data, indices, index_bits, stage_bits, settings)
 
     def encode_latents(self, image: np.ndarray) -> np.ndarray:
         """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""

@@ -12,7 +12,7 @@ from pqmim_jax.codec.entropy_coding import run_stages
 from pqmim_jax.codec.fill import Fill
 from pqmim_jax.codec.order import Chunk, CodingOrder
 from pqmim_jax.codec.programs import Programs
-from pqmim_jax.codec.stream import DamagedChunkError, SymbolReader, code_length
+from pqmim_jax.codec.stream import DamagedChunkError, SymbolReader, code_lengths
 from pqmim_jax.coding import (
     PRECISION,
     CorruptFileError,
@@ -162,7 +162,7 @@ class _Reading:
         symbols = read(tables)
         count = len(symbols)
         if count:
-            self._bits[chunk.stage] += code_length(tables[:count], symbols)
+            self._bits[chunk.stage] += code_lengths(tables[:count], symbols).sum()
             self._ends[chunk.stage] = self._reader.bytes_read
         if count == len(tables):
             return symbols

@@ -14,7 +14,8 @@ class EncodedImage:
 
     data: bytes  # the whole file
     indices: np.ndarray  # (h, w, M) int32, -1 where the file holds none
-    stage_bits: np.ndarray  # (S,) float64: ideal code length of each stage
+    index_bits: np.ndarray  # (h, w, M) float32: ideal code length of each index, 0 where none is
+    stage_bits: np.ndarray  # (S,) float64: the same, summed over each stage
     settings: Settings
 
 

@@ -39,14 +39,14 @@ class SymbolWriter:
     _chunks: list[tuple[np.ndarray, np.ndarray, bytes]] = field(default_factory=list)
     _bits: float = 0.0
 
-    def write(self, tables: np.ndarray, symbols: np.ndarray) -> float:
-        """Adds a chunk: tables (n, K+1) uint32, symbols (n,); returns its ideal bits."""
+    def write(self, tables: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+        """Adds a chunk: tables (n, K+1) uint32, symbols (n,); returns each one's ideal bits."""
         each = np.arange(len(symbols))
         starts = tables[each, symbols]
         freqs = tables[each, symbols + 1] - starts
-        bits = code_length(tables, symbols)
+        bits = code_lengths(tables, symbols)
         self._chunks.append((starts, freqs, _as_bytes(symbols)))
-        self._bits += bits
+        self._bits += float(bits.sum())
         return bits
 
     def check_period(self) -> int | None:
@@ -138,11 +138,11 @@ class SymbolReader:
         self._crc, self._trusted_bytes = 0, self._decoder.bytes_read
 
 
-def code_length(tables: np.ndarray, symbols: np.ndarray) -> float:
-    """Ideal bits of symbols (n,) under cumulative tables (n, K+1)."""
+def code_lengths(tables: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """Ideal bits (n,) float64 of each of symbols (n,) under cumulative tables (n, K+1)."""
     each = np.arange(len(symbols))
     frequencies = tables[each, symbols + 1] - tables[each, symbols]
-    return float(np.sum(PRECISION - np.log2(frequencies.astype(np.float64))))
+    return PRECISION - np.log2(frequencies.astype(np.float64))
 
 
 def _as_bytes(symbols: np.ndarray) -> bytes:

@@ -33,7 +33,7 @@ def write(
     codebooks: np.ndarray,
     settings: Settings,
     attachments: dict[int, bytes],
-) -> tuple[bytes, np.ndarray, np.ndarray]:
+) -> tuple[bytes, np.ndarray, np.ndarray, np.ndarray]:
     """Chooses codewords and codes them.
 
     Args:
@@ -43,18 +43,21 @@ def write(
       attachments: by kind.
 
     Returns:
-      the file, the indices chosen (h, w, M) int32 (-1 where none is sent), and the ideal bits of
-      each stage (S,) float64.
+      the file, the indices chosen (h, w, M) int32 (-1 where none is sent), the ideal bits of each
+      of them (h, w, M) float32 (0 where none is sent), and of each stage (S,) float64.
     """
     writer = SymbolWriter()
     stages = settings.stages or order.stage_count
     bits = np.zeros(stages)
+    index_bits = np.zeros((*order.grid.tokens, order.num_codebooks), np.float32)
 
     def source(tables: np.ndarray, chunk: Chunk) -> np.ndarray:
         wanted = latents[chunk.rows, chunk.columns, chunk.m]
         distances = squared_distances(wanted, codebooks[chunk.m])
         symbols = choose(distances, tables, settings.rate_weight)
-        bits[chunk.stage] += writer.write(tables, symbols)
+        lengths = writer.write(tables, symbols)
+        bits[chunk.stage] += lengths.sum()
+        index_bits[chunk.rows, chunk.columns, chunk.m] = lengths
         return symbols
 
     known = order.grid.padded_unknown(order.num_codebooks, UNKNOWN)
@@ -64,4 +67,5 @@ def write(
     period = writer.check_period()
     header = replace(header, check_period=period, attachments=listed)
     payload = writer.coder(period).finish(checksum_of(header, order, indices))
-    return pack(header, payload, [attachments[each.kind] for each in listed]), indices, bits
+    data = pack(header, payload, [attachments[each.kind] for each in listed])
+    return data, indices, index_bits, bits

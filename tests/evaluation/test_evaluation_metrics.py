@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
 
-from pqmim_jax.evaluation import baselines
 from pqmim_jax.evaluation.metrics import (
     bits_per_pixel,
     codebook_perplexity,
@@ -14,13 +12,6 @@ from pqmim_jax.evaluation.metrics import (
 
 def flat(value, height=8, width=8):
     return np.full((height, width, 3), value, np.uint8)
-
-
-def smooth_photo(height=96, width=128):
-    rows, columns = np.mgrid[:height, :width] / 20
-    waves = [np.sin(rows + shift) * np.cos(columns - shift) for shift in (0, 1, 2)]
-    noise = np.random.default_rng(0).normal(0, 6, (height, width, 3))
-    return np.clip(np.stack(waves, -1) * 90 + 128 + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -69,38 +60,6 @@ def test_psnr_at_rate_is_linear_in_the_logarithm_of_the_rate():
 @pytest.mark.parametrize("bpp", [0.09, 0.41])
 def test_psnr_at_rate_is_silent_outside_the_curve(bpp):
     assert psnr_at_rate(bpp, [(0.1, 30.0), (0.4, 34.0)]) is None
-
-
-@pytest.mark.parametrize("name", baselines.BASELINES)
-def test_baseline_points_are_means_over_pictures(name, tmp_path):
-    baseline = baselines.BASELINES[name]
-    images = [smooth_photo(), smooth_photo()[:48]]
-    points = baselines.measure(baseline, images)
-    assert [p["quality"] for p in points] == list(baseline.qualities)
-    assert points[0]["bpp"] < points[-1]["bpp"]
-    assert points[0]["psnr"] < points[-1]["psnr"]
-
-    rates, distortions = [], []
-    for i, image in enumerate(images):
-        path = tmp_path / f"{i}.{name}"
-        Image.fromarray(image).save(
-            path, quality=50, **({"method": 6} if name == "webp" else {"optimize": True})
-        )
-        rates.append(path.stat().st_size * 8 / image[..., 0].size)
-        decoded = np.asarray(Image.open(path).convert("RGB"), np.float64)
-        distortions.append(-10 * np.log10(np.mean((decoded - image) ** 2) / 65025))
-    [at_50] = [p for p in points if p["quality"] == 50]
-    assert at_50["bpp"] == pytest.approx(np.mean(rates))
-    assert at_50["psnr"] == pytest.approx(np.mean(distortions))
-
-
-def test_nearest_jpeg_is_no_further_off_than_any_other():
-    jpeg, image = baselines.BASELINES["jpeg"], smooth_photo()
-    sizes = {q: len(baselines.encode(jpeg, image, q)) for q in range(1, 96)}
-    for target in (10, sizes[20] + 3, sizes[60] - 1, 10**6):
-        quality, data = baselines.nearest_in_size(jpeg, image, target)
-        assert len(data) == sizes[quality]
-        assert abs(len(data) - target) == min(abs(size - target) for size in sizes.values())
 
 
 def test_perplexity_is_the_number_of_codewords_that_are_alike_often():

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from codec_bench.processes import HERE
-from PIL import features
 
-from pqmim_jax.evaluation import baselines
-from pqmim_jax.evaluation.baselines import Baseline
+from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, PillowCodec, nearest_in_size
 
-_AVIF = Baseline("AVIF", {"speed": 6}, range(101))
 _COMMAND = ("-m", "pqmim_jax")
 
 
@@ -51,11 +48,8 @@ def ours(codec, model: str, quality: int) -> Setting:
 
 def others(image: np.ndarray, num_bytes: int) -> list[Setting]:
     """AVIF (where this Pillow has it), WebP and JPEG at the size nearest to `num_bytes`."""
-    known = {"AVIF": _AVIF, "WebP": baselines.BASELINES["webp"]}
-    known["JPEG"] = baselines.BASELINES["jpeg"]
-    if not features.check("avif"):
-        del known["AVIF"]
-    return [_nearest(name, baseline, image, num_bytes) for name, baseline in known.items()]
+    codecs = (PILLOW_CODECS[name] for name in ("avif", "webp", "jpeg"))
+    return [_nearest(codec, image, num_bytes) for codec in codecs if not codec.missing]
 
 
 def median_s(run: Callable[[], object], repeat: int) -> float:
@@ -69,16 +63,16 @@ def median_s(run: Callable[[], object], repeat: int) -> float:
     return statistics.median(seconds)
 
 
-def _nearest(name: str, baseline: Baseline, image: np.ndarray, num_bytes: int) -> Setting:
-    quality, _ = baselines.nearest_in_size(baseline, image, num_bytes)
-    options = json.dumps({**baseline.options, "quality": quality})
+def _nearest(codec: PillowCodec, image: np.ndarray, num_bytes: int) -> Setting:
+    quality, _ = nearest_in_size(codec, image, num_bytes)
+    options = json.dumps({**codec.options, "quality": quality})
     script = HERE / "pillow_process.py"
     return Setting(
-        name=name,
+        name=codec.label,
         setting=f"quality {quality}",
-        suffix=f".{baseline.format.lower()}",
-        encode=lambda image: baselines.encode(baseline, image, quality),
-        decode=baselines.decode,
-        compress=lambda source, target: [script, source, target, baseline.format, options],
+        suffix=f".{codec.format.lower()}",
+        encode=lambda image: codec.compress(image, quality),
+        decode=codec.decode,
+        compress=lambda source, target: [script, source, target, codec.format, options],
         decompress=lambda source, target: [script, source, target, "PPM", "{}"],
     )

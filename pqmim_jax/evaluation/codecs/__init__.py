@@ -1,0 +1,1 @@
+"""Every codec that can be evaluated, behind one interface (`interface.EvaluatedCodec`)."""

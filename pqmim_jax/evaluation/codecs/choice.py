@@ -1,0 +1,85 @@
+"""From what a user names to codecs."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pqmim_jax.codec import Codec
+from pqmim_jax.evaluation.codecs.external import EXTERNAL_CODECS, ExternalCodec
+from pqmim_jax.evaluation.codecs.hyperprior import HyperpriorBaseline
+from pqmim_jax.evaluation.codecs.interface import EvaluatedCodec
+from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, PillowCodec
+from pqmim_jax.evaluation.codecs.pqmim import PqmimCodec
+from pqmim_jax.model_store import model_path
+
+_GROUPS = {
+    "classical": tuple(PILLOW_CODECS),
+    "external": tuple(EXTERNAL_CODECS),
+    "all": (*PILLOW_CODECS, *EXTERNAL_CODECS),
+}
+
+CODEC_CHOICES = (*PILLOW_CODECS, *EXTERNAL_CODECS, *_GROUPS)
+"""What `named_codecs` takes."""
+
+
+def named_codecs(names: Sequence[str]) -> tuple[list[PillowCodec | ExternalCodec], list[str]]:
+    """Codecs by name or group, each once.
+
+    Returns:
+      those that run here, and for each other one a line that says why it does not.
+
+    Raises:
+      ValueError: an unknown name.
+    """
+    for name in names:
+        if name not in CODEC_CHOICES:
+            raise ValueError(f"unknown codec {name!r}; there are: {', '.join(CODEC_CHOICES)}")
+    wanted = dict.fromkeys(each for name in names for each in _GROUPS.get(name, (name,)))
+    codecs = [{**PILLOW_CODECS, **EXTERNAL_CODECS}[name] for name in wanted]
+    notes = [f"{c.name} left out: {c.missing}" for c in codecs if c.missing]
+    return [codec for codec in codecs if not codec.missing], notes
+
+
+def load_models(
+    models: Sequence[str | Path],
+    qualities: Sequence[int] | None = None,
+    rate_weights: Sequence[float] | None = None,
+    schedule: str | None = None,
+) -> list[EvaluatedCodec]:
+    """Trained models: packaged names, model folders or training workdirs.
+
+    Args:
+      qualities: to measure; default all of each model's.
+      rate_weights: lambdas to measure each PQ-MIM quality at; default the model's own.
+      schedule: coding order of PQ-MIM models; default the model's own.
+
+    Raises:
+      ModelError: no such model, or a damaged one.
+      ValueError: an option is not usable with a model.
+    """
+    codecs = [
+        HyperpriorBaseline(model, qualities)
+        if _kind(model) == "hyperprior"
+        else PqmimCodec(Codec.load(model), qualities, rate_weights, schedule)
+        for model in models
+    ]
+    taken = dict.fromkeys(_GROUPS["all"], "")  # name to fingerprint
+    distinct = []
+    for codec in codecs:
+        codec.name = re.sub(r"[^\w.+-]+", "_", codec.name).lstrip(".") or "model"
+        if taken.get(codec.name, codec.fingerprint) != codec.fingerprint:
+            codec.name = f"{codec.name}-{codec.fingerprint[:4]}"
+        elif codec.name in taken:
+            continue  # the same model twice
+        taken[codec.name] = codec.fingerprint
+        distinct.append(codec)
+    return distinct
+
+
+def _kind(model: str | Path) -> str | None:
+    """What a model's manifest says it is; None where it says nothing, or cannot be read."""
+    try:
+        return json.loads((model_path(model) / "model.json").read_text()).get("kind")
+    except (OSError, ValueError, AttributeError):
+        return None  # loading says what is wrong
