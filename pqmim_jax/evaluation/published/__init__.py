@@ -34,7 +34,7 @@ def curves_for(digests: Iterable[str]) -> list[PublishedCurve]:
 def _curve(stored: dict, curve: dict) -> PublishedCurve:
     return PublishedCurve(
         name=curve["name"],
-        source=stored["source"] + curve["file"],
+        source=stored["source"],
         date=curve["date"],
         averaging=stored["averaging"],
         points=curve["points"],
