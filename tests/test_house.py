@@ -30,6 +30,7 @@ WITHOUT_JAX = (
     "masking/schedules",
     "masking/spatial",
     "masking/codebook",
+    "masking/terms",
     "model_store",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
