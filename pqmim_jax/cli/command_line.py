@@ -16,6 +16,7 @@ from pqmim_jax.cli import (
     manual,
     models,
     preview,
+    schedules,
     train,
 )
 from pqmim_jax.cli.errors import user_message
@@ -27,6 +28,7 @@ _COMMANDS = (
     info,
     preview,
     models,
+    schedules,
     evaluate,
     train,
     completion,

@@ -72,7 +72,8 @@ def quincunx(h: int, w: int, levels: int, phase: int = 0) -> np.ndarray:
     Stage 0 holds the positions whose row and column are multiples of 2**levels. For each level
     one stage adds the centres of the lattice's squares, and the next completes the lattice of
     half the step, so that each stage about doubles what is known: S = 2 * levels + 1, fewer where
-    the grid is too small for a stage to have a position. The lattices start at (phase, phase): ours.
+    the grid is too small for a stage to have a position. The lattices start at (phase, phase):
+    ours.
 
     Args:
         h: rows of the grid, >= 1.
