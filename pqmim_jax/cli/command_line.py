@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pqmim_jax import __version__
 from pqmim_jax.allocator import keep_freed_memory
 from pqmim_jax.cli import (
+    ablate,
     completion,
     compress,
     decompress,
@@ -31,6 +32,7 @@ _COMMANDS = (
     schedules,
     evaluate,
     train,
+    ablate,
     completion,
     manual,
 )

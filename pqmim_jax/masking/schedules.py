@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from pqmim_jax.masking import codebook, spatial
-from pqmim_jax.masking.terms import parse_term, split_terms
+from pqmim_jax.masking.terms import parse_term, split_terms, unknown
 
 SPATIAL_ORDERS = {
     "one_shot": spatial.one_shot,
@@ -101,6 +101,17 @@ def canonical(spec: str) -> str:
 def stage_count(spec: str, grid: tuple[int, int, int]) -> int:
     """Number of stages S of a schedule on a grid. Arguments and errors as `stage_map`."""
     return int(stage_map(spec, grid).max()) + 1
+
+
+def spatial_keys(name: str) -> tuple[str, ...]:
+    """What may stand in the brackets of a spatial order, such as ("stages", "alpha", "phase").
+
+    Raises:
+      ValueError: there is no such order.
+    """
+    if name not in SPATIAL_ORDERS:
+        raise ValueError(unknown("spatial order", name, SPATIAL_ORDERS))
+    return tuple(_DEFAULTS[name])
 
 
 def stage_sizes(stage_map: np.ndarray) -> np.ndarray:
