@@ -17,8 +17,8 @@ def get_config():
     config.data.update(cache_mb=0, crops_per_image=1, num_threads=1)
     config.mim.update(width=64, depth=2, heads=2, embedding_dim=16, head_width=32)
     config.mim_training.update(
-        steps=300,
-        batch_size=8,
+        steps=400,
+        batch_size=4,
         learning_rate=3e-3,
         # Whole pictures and masks of one kind: what is compared is not blurred by mixtures.
         schedule_share=0.0,
@@ -43,5 +43,5 @@ def get_config():
         *(f"qlds(stages={stages})*coarse_first(size=4)" for stages in (1, 3, 7)),
     )
     config.ablation.reference = "qlds(stages=9,alpha=2.2)"
-    config.evaluation.update(images=6, decode_images=1)
+    config.evaluation.update(images=8, decode_images=1)
     return config
