@@ -7,7 +7,7 @@ import numpy as np
 
 from pqmim_jax.ablation.grid import series_of
 from pqmim_jax.ablation.groups import Group
-from pqmim_jax.ablation.statistics import estimate
+from pqmim_jax.ablation.statistics import Estimate, estimate, paired
 from pqmim_jax.images import write_atomically
 from pqmim_jax.masking.drawing import draw_panels
 from pqmim_jax.masking.panels import panels_of
@@ -42,34 +42,55 @@ def plotting():
     return pyplot
 
 
-def bits_against_stages(groups: Sequence[Group], options: dict, path: Path) -> None:
-    """A curve for each series of schedules, with its confidence band; names without suffix.
+def bits_against_stages(groups: Sequence[Group], base: Group, options: dict, path: Path) -> None:
+    """A curve for each series of schedules: bits, and paired differences from a reference.
+
+    Pictures differ more from each other than schedules do, so bands of bits overlap where those
+    of the differences do not.
 
     Args:
       groups: of one training and one window.
+      base: the reference, one of them.
       options: of `statistics.estimate`.
       path: of the figure, without suffix.
     """
     plt = plotting()
-    figure, axes = plt.subplots(figsize=(7.5, 4.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
+    scale = 100 / base.bits_per_index.mean()
     for number, (series, members) in enumerate(_by_series(groups).items()):
         stages = [group.cell.stages for group in members]
-        values = [estimate(group.bits_per_index, **options) for group in members]
-        style = _style(number)
-        axes.plot(stages, [each.mean for each in values], label=series, **style)
-        low, high = [each.low for each in values], [each.high for each in values]
-        if len(members) > 1:
-            axes.fill_between(stages, low, high, color=style["color"], alpha=0.12, linewidth=0)
-        else:
-            axes.vlines(stages, low, high, color=style["color"], alpha=0.4)
+        spent = [estimate(group.bits_per_index, **options) for group in members]
+        _curve(left, stages, spent, 1.0, label=series, **_style(number))
+        saved = [_difference(group, base, options) for group in members]
+        _curve(right, stages, saved, scale, **_style(number))
     counts = sorted({group.cell.stages for group in groups})
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(counts, [str(count) for count in counts])
-    axes.minorticks_off()
-    axes.set_xlabel("stages S")
-    axes.set_ylabel("bits an index")
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.minorticks_off()
+        axes.set_xlabel("stages S")
+    left.set_ylabel("bits an index")
+    right.set_ylabel(f"% more than {base.cell.schedule}")
+    figure.legend(fontsize=8, loc="outside lower center", ncols=4, frameon=False)
     _save(figure, path)
+
+
+def _difference(group: Group, base: Group, options: dict) -> Estimate:
+    shared = [seed for seed in group.seeds if seed in base.seeds]
+    return paired(group.of_seeds(shared), base.of_seeds(shared), **options)
+
+
+def _curve(axes, stages: list[int], values: list[Estimate], scale: float, **style) -> None:
+    """Means over stages, with a band; a point with a bar where there is one of them only."""
+    mean, low, high = (
+        np.array([getattr(each, name) for each in values]) * scale
+        for name in ("mean", "low", "high")
+    )
+    axes.plot(stages, mean, **style)
+    if len(stages) > 1:
+        axes.fill_between(stages, low, high, color=style["color"], alpha=0.12, linewidth=0)
+    else:
+        axes.vlines(stages, low, high, color=style["color"], alpha=0.4)
 
 
 def bits_of_each_stage(groups: Sequence[Group], path: Path) -> None:
@@ -104,7 +125,9 @@ def masks_times_schedules(
     figure, axes = plt.subplots(figsize=size)
     image = axes.imshow(bits, cmap="viridis_r", aspect="auto")
     axes.grid(False)
-    axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", fontsize=7)
+    axes.set_xticks(
+        range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor", fontsize=7
+    )
     axes.set_yticks(range(len(rows)), rows, fontsize=7)
     if bits.size <= _MOST_CELLS_LABELLED:
         middle = np.nanmean(bits)

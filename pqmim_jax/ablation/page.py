@@ -47,7 +47,7 @@ def _blocks_of_figures(config, groups, reference: str, results: Results, folder:
     base = reference_group(config, groups, reference) or groups[0]
     alike = [g for g in groups if g.training == base.training and g.cell.window == base.cell.window]
     options = {"confidence": config.ablation.confidence, "resamples": config.ablation.resamples}
-    figures.bits_against_stages(alike, options | {"seed": config.seed}, folder / "stages")
+    figures.bits_against_stages(alike, base, options | {"seed": config.seed}, folder / "stages")
     figures.bits_of_each_stage(alike, folder / "each_stage")
     rows, columns, bits = _heat_map(config, groups, base.cell.window)
     figures.masks_times_schedules(rows, columns, bits, folder / "masks_and_schedules")
@@ -57,7 +57,11 @@ def _blocks_of_figures(config, groups, reference: str, results: Results, folder:
     trained = _training_name(config, base)
     return [
         ("heading", "Bits against stages"),
-        ("text", f"Trained with {trained}; bands are confidence intervals of each mean."),
+        (
+            "text",
+            f"Trained with {trained}; bands are confidence intervals, on the right of "
+            "paired differences: same seed, same picture.",
+        ),
         ("figure", ("figures/stages.svg", "Bits an index against the number of stages")),
         ("heading", "Bits of each stage"),
         ("figure", ("figures/each_stage.svg", "Bits an index in each stage of the schedules")),
