@@ -18,7 +18,7 @@ from pqmim_jax.ablation.locks import claimed
 from pqmim_jax.ablation.provenance import provenance
 from pqmim_jax.codec import Codec
 from pqmim_jax.codec.order import CodingOrder
-from pqmim_jax.codec.program_cache import start_backend
+from pqmim_jax.codec.program_cache import start_backend, use_compilation_cache
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.images import write_atomically
@@ -45,6 +45,7 @@ class Workdir:
         """
         # One thread inside a program: numbers do not depend on cores, nor on who trained.
         start_backend()
+        use_compilation_cache()  # seeds share their programs, and so do processes
         self.config, self.folder, self._threads = config, Path(folder), threads
         if not config.mim_training.autoencoder:
             raise ConfigError("mim_training.autoencoder must name a model: packaged, or a folder")

@@ -40,10 +40,11 @@ def measure(tiny_model, tmp_path_factory):
     """Function schedule -> bits an index, of a MIM trained on raster order and random masks."""
     config = tiny_config()
     config.mim.head = "independent"
-    config.mim_training.update(crop=96, steps=250, batch_size=32, learning_rate=5e-3)
+    config.mim_training.update(crop=96, steps=150, batch_size=32, learning_rate=5e-3)
     config.mim_training.update(schedule="raster", schedule_share=0.5, mask="power(exponent=1.5)")
     config.mim_training.update(leading_share=0.0, full_quality_share=1.0)
     config.checkpoints.every = 1000
+    config.log_every = 50
     frozen = model_store.load_model(tiny_model).autoencoder
     folder = epath.Path(tmp_path_factory.mktemp("markov"))
     rng = np.random.default_rng(0)
@@ -52,8 +53,8 @@ def measure(tiny_model, tmp_path_factory):
         config, config.autoencoder, frozen, field(rng, 2048, 6, 6), folder, build_mesh(config.mesh)
     )
     programs = Programs(model_store.load_model(folder / "model"))
-    held_out = field(rng, 32, 32).astype(np.int32)
-    grid = WindowGrid(32 * 16, 32 * 16, 16, config.codec.window, config.codec.halo)
+    held_out = field(rng, 24, 24).astype(np.int32)
+    grid = WindowGrid(24 * 16, 24 * 16, 16, config.codec.window, config.codec.halo)
 
     def bits_per_index(schedule):
         order = CodingOrder(grid, M, M, schedule)
