@@ -14,13 +14,11 @@ def provenance() -> dict[str, str]:
     """Columns of the table: git_commit ("" outside a repository), versions, device."""
     import jax
 
-    from pqmim_jax import __version__
-
     device = jax.devices()[0]
     versions = {name: metadata.version(name) for name in _PACKAGES}
     return {
         "git_commit": _commit(Path(__file__).parent),
-        "pqmim_version": __version__,
+        "pqmim_version": metadata.version("pqmim-jax"),
         "python_version": platform.python_version(),
         **{f"{name}_version": version for name, version in versions.items()},
         "device": f"{device.platform}: {device.device_kind} ({platform.machine()})",
