@@ -24,6 +24,16 @@ MAY_IMPORT = {
     "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
     "training": {"models", "losses", "masking", "data", "model_store"},
     "evaluation/html": {"evaluation", "images"},
+    "ablation": {
+        "training",
+        "models",
+        "codec",
+        "coding",
+        "masking",
+        "data",
+        "images",
+        "model_store",
+    },
 }
 WITHOUT_JAX = (
     "coding",
@@ -32,13 +42,14 @@ WITHOUT_JAX = (
     "masking/schedules",
     "masking/spatial",
     "masking/codebook",
+    "masking/terms",
     "model_store",
     "weight_files",
     "evaluation/html",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.
-HEAVY = {"tensorflow", "tensorflow_datasets", "grain", "clu", "onnx", "onnxruntime"}
+HEAVY = {"tensorflow", "tensorflow_datasets", "grain", "clu", "onnx", "onnxruntime", "matplotlib"}
 
 
 def sources(room):
@@ -95,7 +106,7 @@ def test_nothing_heavy_is_imported_outside_data_training_and_evaluation():
             assert not used & HEAVY, f"{path.relative_to(ROOT)} imports {sorted(used & HEAVY)}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.py")), ids=lambda p: p.stem)
 def test_every_config_loads(path):
     config = load_config(path)
     assert config.stages

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pqmim_jax import __version__
 from pqmim_jax.allocator import keep_freed_memory
 from pqmim_jax.cli import (
+    ablate,
     completion,
     compress,
     decompress,
@@ -16,6 +17,7 @@ from pqmim_jax.cli import (
     manual,
     models,
     preview,
+    schedules,
     train,
 )
 from pqmim_jax.cli.errors import user_message
@@ -27,8 +29,10 @@ _COMMANDS = (
     info,
     preview,
     models,
+    schedules,
     evaluate,
     train,
+    ablate,
     completion,
     manual,
 )

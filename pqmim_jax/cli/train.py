@@ -61,16 +61,12 @@ def run(args: argparse.Namespace) -> int:
         overrides = collect_overrides(args.extra)
     except ValueError as error:
         args.parser.error(str(error))
-    config = _load_config(args.config, overrides)
+    config = load_training_config(args.config, overrides)
     try:
         from pqmim_jax.training import interruption, multihost
         from pqmim_jax.training.run import train
     except ImportError as error:
-        if (error.name or "").split(".")[0] not in _TRAINING_PACKAGES:
-            raise
-        raise CommandError(
-            f'training needs the package {error.name!r}: pip install "pqmim-jax[train]"'
-        ) from error
+        raise import_error(error) from error
     try:
         multihost.join(args.distributed)
         train(config, args.workdir)
@@ -106,7 +102,17 @@ def collect_overrides(extra: Sequence[str]) -> list[str]:
     return overrides
 
 
-def _load_config(path: str, overrides: Sequence[str]):
+def import_error(error: ImportError) -> Exception:
+    """What to raise: how to get a training package that is missing, or the error itself."""
+    if (error.name or "").split(".")[0] not in _TRAINING_PACKAGES:
+        return error
+    return CommandError(
+        f'training needs the package {error.name!r}: pip install "pqmim-jax[train]"'
+    )
+
+
+def load_training_config(path: str, overrides: Sequence[str]):
+    """The resolved config of a file; CommandError if it cannot be used."""
     from pqmim_jax.training.config import ConfigError, load_config
 
     try:

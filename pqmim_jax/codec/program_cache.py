@@ -75,7 +75,7 @@ def compiled(name: str, config: dict, trace: Callable[[], Callable], arguments: 
       trace: makes the Python function; called only when the program is not in the cache.
       arguments: trees of arrays or `jax.ShapeDtypeStruct`s, the function's arguments.
     """
-    _use_compilation_cache()
+    use_compilation_cache()
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
     path = cache_folder() / f"{name}-{_digest(config, shapes)}.stablehlo"
     exported = _read(path)
@@ -86,7 +86,7 @@ def compiled(name: str, config: dict, trace: Callable[[], Callable], arguments: 
     return jax.jit(exported.call).lower(*shapes).compile(options)
 
 
-def _use_compilation_cache() -> None:
+def use_compilation_cache() -> None:
     """Turns JAX's cache on, unless the user has already configured one."""
     if jax.config.jax_compilation_cache_dir:
         return

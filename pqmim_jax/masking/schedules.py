@@ -1,8 +1,8 @@
 """Schedules by name: a short text names the stages in which a code grid (h, w, M) is coded.
 
     spec    = spatial [ "*" codebook ] | codebook       (a codebook order alone: one_shot first)
-    spatial = one_shot | raster | checkerboard | quincunx(levels=3) | qlds(stages=8,alpha=2.2)
-            | random(stages=8,seed=0,alpha=1.0)
+    spatial = one_shot | raster | checkerboard(phase=0) | quincunx(levels=3,phase=0)
+            | qlds(stages=8,alpha=2.2,phase=0) | random(stages=8,seed=0,alpha=1.0)
     codebook = joint | codebook_major(groups=M) | token_major(groups=M) | coarse_first(size=4)
 
 What stands in brackets is the default and may be left out, wholly or in part. `groups=M`, with
@@ -10,7 +10,6 @@ the letter, means one group for each sub-quantizer of the grid. Spaces around wo
 A spec may come from a file somebody else wrote: its length, its numbers and the grid are bounded.
 """
 
-import difflib
 import operator
 import re
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from pqmim_jax.masking import codebook, spatial
+from pqmim_jax.masking.terms import parse_term, split_terms, unknown
 
 SPATIAL_ORDERS = {
     "one_shot": spatial.one_shot,
@@ -40,18 +40,17 @@ MAX_INDICES = 2**24  # largest h * w * M, so that a forged grid cannot fill the 
 _DEFAULTS = {
     "one_shot": {},
     "raster": {},
-    "checkerboard": {},
-    "quincunx": {"levels": "3"},
-    "qlds": {"stages": "8", "alpha": "2.2"},
+    "checkerboard": {"phase": "0"},
+    "quincunx": {"levels": "3", "phase": "0"},
+    "qlds": {"stages": "8", "alpha": "2.2", "phase": "0"},
     "random": {"stages": "8", "seed": "0", "alpha": "1.0"},
     "joint": {},
     "codebook_major": {"groups": "M"},
     "token_major": {"groups": "M"},
     "coarse_first": {"size": "4"},
 }
-_MAX_SPEC_LENGTH = 256
-_TERM = re.compile(r" *([A-Za-z0-9_]+) *(?:\(([^()]*)\) *)?")
-_ARGUMENT = re.compile(r" *([A-Za-z0-9_]+) *= *([A-Za-z0-9_.+-]+) *")
+# Not spelled out where they have this value: they came later than files that must stay readable.
+_SILENT = (("phase", 0),)
 _INTEGER = re.compile(r"[0-9]{1,10}")
 _DECIMAL = re.compile(r"[0-9]{1,2}(\.[0-9]{1,4})?")
 
@@ -62,7 +61,8 @@ class _Order:
     arguments: tuple[tuple[str, int | Decimal | None], ...]
 
     def __str__(self) -> str:
-        inside = ",".join(f"{key}={_format_value(value)}" for key, value in self.arguments)
+        spoken = (each for each in self.arguments if each not in _SILENT)
+        inside = ",".join(f"{key}={_format_value(value)}" for key, value in spoken)
         return f"{self.name}({inside})" if inside else self.name
 
 
@@ -103,6 +103,17 @@ def stage_count(spec: str, grid: tuple[int, int, int]) -> int:
     return int(stage_map(spec, grid).max()) + 1
 
 
+def spatial_keys(name: str) -> tuple[str, ...]:
+    """What may stand in the brackets of a spatial order, such as ("stages", "alpha", "phase").
+
+    Raises:
+      ValueError: there is no such order.
+    """
+    if name not in SPATIAL_ORDERS:
+        raise ValueError(unknown("spatial order", name, SPATIAL_ORDERS))
+    return tuple(_DEFAULTS[name])
+
+
 def stage_sizes(stage_map: np.ndarray) -> np.ndarray:
     """Number of indices in each stage: int64[S], for a stage map of any shape."""
     return np.bincount(stage_map.ravel()).astype(np.int64)
@@ -132,11 +143,9 @@ def _checked_grid(grid: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def _parse(spec: str) -> tuple[_Order, _Order]:
     """Reads a spec into its spatial and its codebook order, defaults filled in."""
-    if not isinstance(spec, str) or not spec.isascii() or len(spec) > _MAX_SPEC_LENGTH:
-        raise ValueError(f"a schedule is ASCII text of at most {_MAX_SPEC_LENGTH} characters")
-    terms = spec.split("*")
+    terms = split_terms(spec, "schedule")
     if len(terms) == 1:
-        order = _parse_order(terms[0], "schedule", SPATIAL_ORDERS | CODEBOOK_ORDERS)
+        order = _parse_order(terms[0], "schedule", _DEFAULTS)
         if order.name in SPATIAL_ORDERS:
             return order, _Order("joint", ())
         return _Order("one_shot", ()), order
@@ -149,25 +158,7 @@ def _parse(spec: str) -> tuple[_Order, _Order]:
 
 
 def _parse_order(text: str, what: str, choices: dict) -> _Order:
-    match = _TERM.fullmatch(text)
-    if match is None:
-        raise ValueError(f"expected name or name(key=value,...) as {what}, not {text!r}")
-    name, inside = match.groups()
-    if name not in choices:
-        raise ValueError(_unknown(what, name, choices))
-    values = dict(_DEFAULTS[name])
-    given = set()
-    for argument in inside.split(",") if inside and inside.strip(" ") else ():
-        match = _ARGUMENT.fullmatch(argument)
-        if match is None:
-            raise ValueError(f"expected key=value inside {name}(...), not {argument!r}")
-        key, value = match.groups()
-        if key not in values:
-            raise ValueError(_unknown(f"key of {name}", key, values))
-        if key in given:
-            raise ValueError(f"{key} is given twice inside {name}(...)")
-        given.add(key)
-        values[key] = value
+    name, values = parse_term(text, what, {each: _DEFAULTS[each] for each in choices})
     return _Order(name, tuple((key, _parse_value(key, value)) for key, value in values.items()))
 
 
@@ -190,9 +181,3 @@ def _format_value(value: int | Decimal | None) -> str:
         whole, _, fraction = str(value).partition(".")
         return f"{int(whole)}.{fraction.rstrip('0') or '0'}"
     return str(value)
-
-
-def _unknown(what: str, name: str, choices: dict) -> str:
-    nearest = difflib.get_close_matches(name.lower(), choices, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"unknown {what} {name!r}, choices: {', '.join(choices) or 'none'}{hint}"

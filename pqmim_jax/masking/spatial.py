@@ -15,6 +15,7 @@ import numpy as np
 LIMITS = {
     "stages": (1, 4096),
     "levels": (1, 12),
+    "phase": (0, 4095),
     "seed": (0, 2**32 - 1),
     "alpha": (Decimal("0.1"), Decimal(10)),
     "groups": (1, 256),
@@ -54,29 +55,36 @@ def raster(h: int, w: int) -> np.ndarray:
     return np.arange(h * w, dtype=np.int32).reshape(h, w)
 
 
-def checkerboard(h: int, w: int) -> np.ndarray:
-    """Positions with an even row + column, then the others (S = 2; 1 on a 1 x 1 grid)."""
+def checkerboard(h: int, w: int, phase: int = 0) -> np.ndarray:
+    """Positions with an even row + column, then the others (S = 2; 1 on a 1 x 1 grid).
+
+    With an odd `phase`, 0..4095, those with an odd row + column come first.
+    """
     _check_shape(h, w)
+    check_range("phase", phase)
     rows, columns = np.indices((h, w), dtype=np.int32, sparse=True)
-    return (rows + columns) % 2
+    return _close_gaps((rows + columns + phase) % 2)
 
 
-def quincunx(h: int, w: int, levels: int) -> np.ndarray:
+def quincunx(h: int, w: int, levels: int, phase: int = 0) -> np.ndarray:
     """The lattice of step 2**levels, its centres, the rest of the next lattice, and so on.
 
     Stage 0 holds the positions whose row and column are multiples of 2**levels. For each level
     one stage adds the centres of the lattice's squares, and the next completes the lattice of
     half the step, so that each stage about doubles what is known: S = 2 * levels + 1, fewer where
-    the grid is too small for a stage to have a position. The lattices start at (0, 0): ours.
+    the grid is too small for a stage to have a position. The lattices start at (phase, phase):
+    ours.
 
     Args:
         h: rows of the grid, >= 1.
         w: columns of the grid, >= 1.
         levels: number of halvings of the lattice's step, 1..12.
+        phase: row and column of a point of the coarsest lattice, 0..4095; its step is its period.
     """
     _check_shape(h, w)
     check_range("levels", levels)
-    rows, columns = np.indices((h, w), dtype=np.int32, sparse=True)
+    check_range("phase", phase)
+    rows, columns = (axis - phase for axis in np.indices((h, w), dtype=np.int32, sparse=True))
     stages = np.zeros((h, w), np.int32)
     # From fine to coarse: what a coarser lattice holds is coded before anything finer.
     for level in range(1, levels + 1):
@@ -89,22 +97,24 @@ def quincunx(h: int, w: int, levels: int) -> np.ndarray:
     return _close_gaps(stages)
 
 
-def qlds(h: int, w: int, stages: int, alpha: float | Decimal = 2.2) -> np.ndarray:
+def qlds(h: int, w: int, stages: int, alpha: float | Decimal = 2.2, phase: int = 0) -> np.ndarray:
     """Quantized low-discrepancy sequence with power-law group sizes (Mentzer et al. 2023, M2T).
 
     Positions come in the order in which the R2 sequence, point n = 1, 2, ... at
     (n / phi2 mod 1, n / phi2**2 mod 1), first falls into their cell of the grid. After stage
     s = 1..S, round(h * w * (s / S)**alpha) positions are known, ties upwards, and every stage has
-    at least one. The first coordinate runs down the rows, and n starts at 1: ours.
+    at least one. The first coordinate runs down the rows, and n starts at 1 + phase: ours.
 
     Args:
         h: rows of the grid, >= 1.
         w: columns of the grid, >= 1.
         stages: S, 1..4096; h * w where the grid has fewer positions than that.
         alpha: exponent, 0.1..10; M2T found 2.2, with 8 to 12 stages, to be best.
+        phase: points of the sequence that are left out before the first, 0..4095.
     """
     _check_shape(h, w)
-    return _split(_r2_order(h, w), h, w, stages, alpha)
+    check_range("phase", phase)
+    return _split(_r2_order(h, w, phase), h, w, stages, alpha)
 
 
 def random(h: int, w: int, stages: int, seed: int = 0, alpha: float | Decimal = 1.0) -> np.ndarray:
@@ -147,13 +157,13 @@ def _split_mix(state: np.ndarray) -> np.ndarray:
     return state ^ (state >> np.uint64(31))
 
 
-def _r2_order(h: int, w: int) -> np.ndarray:
+def _r2_order(h: int, w: int, phase: int = 0) -> np.ndarray:
     """Row-major positions int64[h * w] in the order in which the R2 sequence first meets them."""
     count = h * w
     chunk = min(max(1024, 2 * count), 2**20)
     seen = np.zeros(count, bool)
     found: list[np.ndarray] = []
-    first, missing = 1, count
+    first, missing = 1 + phase, count
     while missing:
         n = np.arange(first, first + chunk, dtype=np.uint64)
         # uint64 products wrap around: exactly the fractional part, in units of 2**-64. Scaling

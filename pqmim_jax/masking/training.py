@@ -9,6 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pqmim_jax.masking.mask_specs import parse_mask
+
 
 class TrainingMask(NamedTuple):
     """Both bool, (B, h, w, M), never true at the same place."""
@@ -22,8 +24,8 @@ def sample_mask(
     batch: int,
     stage_map: jax.Array,
     *,
+    mask: str,
     schedule_share: float,
-    known_power: float,
     leading_share: float,
     full_quality_share: float,
 ) -> TrainingMask:
@@ -33,15 +35,19 @@ def sample_mask(
       batch: number of examples B.
       stage_map: (h, w, M) int32, stages of the schedule that the codec will use; negative where
         a position is never known (outside the picture).
-      schedule_share: probability that an example is masked as a stage of that schedule; other
-        examples know each token with probability u ** known_power, u uniform in [0, 1).
+      mask: distribution of the masks, a spec of `mask_specs`.
+      schedule_share: probability that an example is masked as a uniformly drawn stage of that
+        schedule instead.
       leading_share: probability that an example also sees a random number of leading
         sub-quantizers at every position.
       full_quality_share: probability that all M sub-quantizers exist; else 1..M do.
+
+    Raises:
+      ValueError: `mask` is not a spec.
     """
     keys = jax.random.split(key, 5)
     by_schedule = schedule_stage_visible(keys[0], batch, stage_map)
-    by_chance = random_tokens_visible(keys[1], batch, stage_map.shape, known_power)
+    by_chance = parse_mask(mask).known(keys[1], batch, stage_map)
     pick = jax.random.bernoulli(keys[2], schedule_share, (batch, 1, 1, 1))
     visible = jnp.where(pick, by_schedule, by_chance)
     m = jnp.arange(stage_map.shape[-1])
@@ -57,16 +63,6 @@ def schedule_stage_visible(key: jax.Array, batch: int, stage_map: jax.Array) -> 
     stages = jnp.max(stage_map) + 1
     stage = jax.random.randint(key, (batch, 1, 1, 1), 0, stages)
     return stage_map < stage
-
-
-def random_tokens_visible(
-    key: jax.Array, batch: int, grid: tuple[int, int, int], known_power: float
-) -> jax.Array:
-    """Whole tokens known independently, their share drawn as u ** known_power; (B, h, w, M)."""
-    share_key, token_key = jax.random.split(key)
-    share = jax.random.uniform(share_key, (batch, 1, 1, 1)) ** known_power
-    known = jax.random.uniform(token_key, (batch, *grid[:2], 1)) < share
-    return jnp.broadcast_to(known, (batch, *grid))
 
 
 def _count_or(key, batch: int, m: int, probability: float, otherwise: int) -> jax.Array:

@@ -184,7 +184,9 @@ def _mim_training() -> ConfigDict:
             nearest_share=0.2,  # share of examples that keep the nearest codewords all the same
             schedule="qlds(stages=8,alpha=2.2)",  # its stages serve as masks
             schedule_share=0.7,  # share of examples masked so
-            known_power=2.2,  # others: known share of tokens = u ** known_power, u uniform
+            # The others: RATIO*SUPPORT, how much is masked and what is masked together, drawn for
+            # each example; see `pqmim_jax/masking/mask_specs.py` for all of them.
+            mask="power(exponent=2.2)*tokens",
             leading_share=0.25,  # share of examples that see leading sub-quantizers everywhere
             full_quality_share=0.7,  # share of examples with all M sub-quantizers
         )

@@ -40,10 +40,10 @@ def train_mim(config, workdir, mesh) -> TrainState:
 
     batches = stage_batches(config, stage.name, mesh)
     state = run_stage(stage, constants, start, batches, config, mesh, workdir / stage.name)
-    params = _whole(state.params, mesh)
+    params = whole(state.params, mesh)
     if jax.process_index() == 0:
         folder = workdir / model_store.WORKDIR_FOLDER
-        _write_model(config, section, frozen, params, counts, folder)
+        write_model(config, section, frozen, params, counts, folder)
     return state
 
 
@@ -167,13 +167,14 @@ def training_set_counts(config, section, frozen: dict) -> np.ndarray:
     return from_first_process(counts)
 
 
-def _whole(tree, mesh) -> dict:
+def whole(tree, mesh) -> dict:
     """Host arrays of a tree that may be split over devices and processes."""
     gathered = jax.jit(lambda t: t, out_shardings=replicated(mesh))(tree)
     return jax.tree.map(np.asarray, gathered)
 
 
-def _write_model(config, section, frozen, params, counts: np.ndarray, path) -> None:
+def write_model(config, section, frozen, params, counts: np.ndarray, path) -> None:
+    """Writes the model folder of a trained MIM and its autoencoder; see `model_store`."""
     sections = {"autoencoder": section, "mim": config.mim, "codec": config.codec}
     model_store.save_model(
         path,

@@ -13,7 +13,7 @@ from pqmim_jax.training.accumulate import accumulated_grad
 from pqmim_jax.training.pqvae_step import to_network
 from pqmim_jax.training.state import TrainState
 
-_MASK_OPTIONS = ("schedule_share", "known_power", "leading_share", "full_quality_share")
+_MASK_OPTIONS = ("mask", "schedule_share", "leading_share", "full_quality_share")
 
 
 def cross_entropy_bits(logits: jax.Array, indices: jax.Array) -> jax.Array:
@@ -42,21 +42,47 @@ def build_mim_step(
     """
     bits_of_rows = _build_bits(model, rate_weights is not None)
 
-    def step(state: TrainState, batch, key, frozen, static_bits):
+    def bits_of_part(params, part, frozen, static_bits) -> jax.Array:
+        image = to_network(part["image"])
+        distances = autoencoder.apply({"params": frozen}, image, method="distances")
+        return bits_of_rows(params, distances, part["mask"], part["weights"], static_bits)
+
+    return _build_step(bits_of_part, tx, stage_map, config, rate_weights)
+
+
+def build_code_step(
+    model: MaskedImageModel, tx: optax.GradientTransformation, stage_map: jax.Array, config
+):
+    """`build_mim_step` for pictures that were encoded before: step(state, batch, key).
+
+    batch: {"indices": int32 (B, h, w, M)}.
+    """
+
+    def bits_of_part(params, part) -> jax.Array:
+        indices, mask = part["indices"], part["mask"]
+        visible = jnp.where(mask.visible, indices, UNKNOWN)
+        logits = model.apply({"params": params}, visible, indices)
+        return jnp.sum(cross_entropy_bits(logits, indices) * mask.target, axis=(1, 2))
+
+    return _build_step(bits_of_part, tx, stage_map, config, None)
+
+
+def _build_step(bits_of_part, tx, stage_map, config, rate_weights):
+    """step(state, batch, key, *constants); bits_of_part(params, part, *constants) -> (B, M)."""
+
+    def step(state: TrainState, batch, key, *constants):
         mask_key, weight_key = jax.random.split(jax.random.fold_in(key, state.step))
-        size = batch["image"].shape[0]
+        size = len(next(iter(batch.values())))
         options = {name: config[name] for name in _MASK_OPTIONS}
         mask = sample_mask(mask_key, size, stage_map, **options)
         weights = _row_weights(weight_key, mask, rate_weights, config.nearest_share)
         targets = jnp.maximum(mask.target.sum(), 1).astype(jnp.float32)
 
         def loss_fn(params, part):
-            image = to_network(part["image"])
-            distances = autoencoder.apply({"params": frozen}, image, method="distances")
-            bits = bits_of_rows(params, distances, part["mask"], part["weights"], static_bits)
+            bits = bits_of_part(params, part, *constants)
             return bits.sum() / targets, bits
 
-        parts = {"image": batch["image"], "mask": mask, "weights": weights}
+        parts = {**batch, "mask": mask, "weights": weights}
         grads, bits = accumulated_grad(loss_fn, state.params, parts, config.accumulate_steps)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)

@@ -177,7 +177,7 @@ def test_cached_maps_cannot_be_spoilt():
     [
         ("qldz", "unknown schedule 'qldz', choices: one_shot, raster, .*did you mean 'qlds'"),
         ("Raster", "did you mean 'raster'"),
-        ("qlds(stage=3)", "unknown key of qlds 'stage', choices: stages, alpha; .*'stages'"),
+        ("qlds(stage=3)", "unknown key of qlds 'stage', choices: stages, alpha, phase; .*'stages'"),
         ("raster(stages=3)", "unknown key of raster 'stages', choices: none"),
         ("qlds(stages=3,stages=4)", "stages is given twice"),
         ("qlds(3)", r"expected key=value inside qlds\(...\), not '3'"),

@@ -150,3 +150,31 @@ def test_random_seeds_give_unrelated_orders():
 def test_arguments_out_of_range_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@given(
+    levels=st.integers(1, 4), phase=st.integers(0, 40), h=st.integers(1, 20), w=st.integers(1, 20)
+)
+@settings(deadline=None, max_examples=40)
+def test_a_phase_moves_the_lattice(levels, phase, h, w):
+    step = 2**levels
+    moved = phase % step
+    whole = spatial.quincunx(h + step, w + step, levels)  # periodic: a shift is another cut
+    cut = whole[step - moved : step - moved + h, step - moved : step - moved + w]
+    expected = np.unique(cut, return_inverse=True)[1].reshape(h, w)
+    np.testing.assert_array_equal(spatial.quincunx(h, w, levels, phase), expected)
+
+
+def test_phases_of_the_checkerboard_and_the_sequence():
+    assert spatial.checkerboard(2, 2, phase=1).tolist() == [[1, 0], [0, 1]]
+    assert spatial.checkerboard(1, 1, phase=1).tolist() == [[0]]
+    # The sequence without its first two points, see above.
+    assert order_of(spatial.qlds(4, 4, stages=16, phase=2))[:2] == [(1, 2), (0, 1)]
+
+
+def test_a_phase_out_of_range_is_refused():
+    for call in (spatial.checkerboard, spatial.quincunx, spatial.qlds):
+        arguments = {"levels": 1} if call is spatial.quincunx else {}
+        arguments |= {"stages": 2} if call is spatial.qlds else {}
+        with pytest.raises(ValueError, match="phase must be between 0 and 4095, not 4096"):
+            call(4, 4, **arguments, phase=4096)

@@ -17,12 +17,12 @@ STAGES = stage_map("qlds(stages=5)*token_major", GRID)
 BATCH = 256
 NOTHING_SPECIAL = {
     "schedule_share": 0.0,
-    "known_power": 1.0,
+    "mask": "uniform",
     "leading_share": 0.0,
     "full_quality_share": 1.0,
 }
 
-draw = jax.jit(sample_mask, static_argnums=1)
+draw = jax.jit(sample_mask, static_argnums=1, static_argnames="mask")
 
 
 def sample(stages=STAGES, seed=0, **options):
@@ -36,10 +36,10 @@ def sample(stages=STAGES, seed=0, **options):
 @given(
     seed=st.integers(0, 2**20),
     shares=st.tuples(*3 * [st.floats(0, 1)]),
-    power=st.floats(0.1, 5),
+    mask=st.sampled_from(["power(exponent=0.3)", "cosine*indices", "uniform*stages"]),
 )
 @settings(deadline=None, max_examples=15)
-def test_no_index_is_visible_and_a_target_or_outside_the_picture(seed, shares, power):
+def test_no_index_is_visible_and_a_target_or_outside_the_picture(seed, shares, mask):
     stages = STAGES.copy()
     stages[0], stages[2, 3] = -1, -1
     visible, target = sample(
@@ -48,7 +48,7 @@ def test_no_index_is_visible_and_a_target_or_outside_the_picture(seed, shares, p
         schedule_share=shares[0],
         leading_share=shares[1],
         full_quality_share=shares[2],
-        known_power=power,
+        mask=mask,
     )
     assert not (visible & target).any()
     assert not (visible | target)[:, stages < 0].any()
@@ -75,12 +75,12 @@ def test_without_the_schedule_whole_tokens_are_known():
 
 def test_a_higher_power_makes_less_known():
     mean = functools.partial(np.mean, dtype=np.float64)
-    known = [mean(sample(known_power=power)[0]) for power in (0.01, 1.0, 3.0)]
+    known = [mean(sample(mask=f"power(exponent={power})")[0]) for power in (0.01, 1.0, 3.0)]
     assert known == pytest.approx([1, 1 / 2, 1 / 4], abs=0.06)  # E[u ** p] = 1 / (p + 1)
 
 
 def test_leading_sub_quantizers_are_seen_everywhere():
-    visible, _ = sample(leading_share=1.0, known_power=50.0)
+    visible, _ = sample(leading_share=1.0, mask="fixed(ratio=1)")
     leading = visible.all((1, 2)).sum(-1)  # sub-quantizers seen at all positions
     assert visible[..., 0].all()
     assert set(leading) == set(range(1, M + 1))
@@ -89,7 +89,7 @@ def test_leading_sub_quantizers_are_seen_everywhere():
 
 
 def test_some_examples_keep_leading_sub_quantizers_hidden():
-    visible, _ = sample(leading_share=0.25, known_power=50.0)
+    visible, _ = sample(leading_share=0.25, mask="fixed(ratio=1)")
     assert visible[..., 0].all((1, 2)).mean() == pytest.approx(0.25, abs=0.1)
 
 

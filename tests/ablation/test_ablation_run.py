@@ -1,0 +1,201 @@
+"""A whole ablation on a tiny model: the same again, killed and resumed, verified, drawn."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pqmim_jax.ablation.forecast import forecast
+from pqmim_jax.ablation.page import write_page
+from pqmim_jax.ablation.tables import write_tables
+from pqmim_jax.ablation.verify import differences, verify
+from pqmim_jax.ablation.work import Workdir
+from pqmim_jax.cli import main
+from pqmim_jax.training.config import ConfigError, load_config
+
+TABLES = ("results.csv", "results.jsonl", "images.csv", "comparisons.csv")
+
+
+def finish(workdir):
+    """The rest of the work, and its tables."""
+    lines = list(workdir.run())
+    write_tables(workdir.config, workdir.results(), workdir.plan.reference, workdir.folder)
+    return lines
+
+
+def tables_of(folder):
+    return {name: (folder / name).read_bytes() for name in TABLES}
+
+
+@pytest.fixture(scope="module")
+def config(ablation_config):
+    return load_config(ablation_config)
+
+
+@pytest.fixture(scope="module")
+def done(config, tmp_path_factory):
+    workdir = Workdir(config, tmp_path_factory.mktemp("done"))
+    lines = finish(workdir)
+    assert sum(line.startswith("trained") for line in lines) == 2
+    assert sum("bits an index" in line for line in lines) == 6
+    return workdir
+
+
+def test_what_is_done_is_not_done_again(done):
+    assert list(done.run()) == []
+    assert done.missing() == ([], [])
+
+
+def test_a_run_that_stops_and_goes_on_gives_the_same_tables(done, config, tmp_path):
+    stopped = Workdir(config, tmp_path)
+    for number, _ in enumerate(stopped.run()):
+        if number == 4:  # two encodings, a training, two cells
+            break
+    cells = len(stopped.results())
+    assert 0 < cells < 6
+    resumed = Workdir(config, tmp_path)
+    lines = finish(resumed)
+    assert sum("bits an index" in line for line in lines) == 6 - cells
+    assert tables_of(tmp_path) == tables_of(done.folder)
+
+
+def test_the_table_is_tidy(done):
+    with open(done.folder / "results.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert {row["mask"] for row in rows} == {"uniform"}
+    assert {row["seed"] for row in rows} == {"0", "1"}
+    assert {(row["schedule"], row["stages"]) for row in rows} == {
+        ("qlds(stages=2,alpha=2.2)", "2"),
+        ("qlds(stages=3,alpha=2.2)", "3"),
+        ("one_shot", "1"),
+    }
+    images = json.loads(done.cell_path(done.plan.cells[0]).read_text())["images"]
+    mean = sum(image["bits"] / image["indices"] for image in images) / len(images)
+    assert float(rows[0]["bits_per_index"]) == pytest.approx(mean)
+    for row in rows:
+        bits = [float(each) for each in row["stage_bits"].split()]
+        assert len(bits) == int(row["stages"])
+        assert sum(bits) * 2 / int(row["pixels"]) == pytest.approx(
+            float(row["bits_per_pixel"]), rel=0.1
+        )
+        assert len(row["config_hash"]) == 16
+        assert row["jax_version"]
+        assert row["device"].startswith("cpu")
+    lines = (done.folder / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["cell"] for line in lines] == [row["cell"] for row in rows]
+    assert not any("seconds" in name for name in rows[0])
+    with open(done.folder / "times.csv", newline="") as file:
+        times = list(csv.DictReader(file))
+    assert all(float(row["encode_seconds"]) > 0 < float(row["decode_seconds"]) for row in times)
+
+
+def test_comparisons_are_paired_with_the_reference(done):
+    with open(done.folder / "comparisons.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    assert all(row["seeds"] == "2" for row in rows)
+    own = [row for row in rows if float(row["difference"]) == 0]
+    assert [(row["mask"], row["schedule"]) for row in own] == [
+        ("uniform", "qlds(stages=2,alpha=2.2)")
+    ]
+    for row in rows:
+        assert float(row["difference_low"]) <= float(row["difference"])
+        assert float(row["difference"]) <= float(row["difference_high"])
+
+
+def test_a_finished_cell_comes_out_the_same_again(done):
+    what, found = verify(done, retrain=False, seed=3)
+    assert found == []
+    assert what.startswith("cell ")
+    what, found = verify(done, retrain=True, seed=4)
+    assert found == []
+    assert what.endswith("trained again")
+
+
+def test_a_cell_that_does_not_is_told(done):
+    cell = done.plan.cells[0]
+    path = done.cell_path(cell)
+    before = path.read_text()
+    changed = json.loads(before)
+    changed["images"][1]["bits"] += 1e-9
+    changed["provenance"]["jax_version"] = "0.0"
+    found = differences(changed, json.loads(before))
+    assert [line.split(": ")[:2][0] for line in found] == ["1.png", "jax_version"]
+    assert differences(json.loads(before), changed | {"images": json.loads(before)["images"]}) == []
+
+
+def test_forecasts_come_from_finished_cells(done):
+    found = forecast(done)
+    assert found.source == "finished cells"
+    assert found.training > 0
+    assert found.total(done) == 0
+    assert found.of_cell(10, 2) >= found.of_cell(1, 2) > 0
+
+
+def test_nothing_can_be_verified_before_a_cell_is_finished(config, tmp_path):
+    with pytest.raises(ConfigError, match="no cell is finished"):
+        verify(Workdir(config, tmp_path), retrain=False)
+
+
+def test_the_page_shows_every_figure_and_the_command(done):
+    pytest.importorskip("matplotlib")
+    command = ["pqmim", "ablate", "--config=a b.py"]
+    for _ in range(2):
+        write_page(done.config, done.results(), done.plan.reference, command, done.folder)
+        figures = {path.name: path.read_bytes() for path in (done.folder / "figures").iterdir()}
+    assert {name for name in figures if name.endswith(".svg")} == {
+        "stages.svg",
+        "each_stage.svg",
+        "masks_and_schedules.svg",
+    }
+    page, report = ((done.folder / name).read_text() for name in ("index.html", "report.md"))
+    for name in ("stages.svg", "each_stage.svg", "masks_and_schedules.svg", "schedules.png"):
+        assert f"figures/{name}" in page
+        assert f"(figures/{name})" in report
+        assert name in figures
+    assert "pqmim ablate &#x27;--config=a b.py&#x27;" in page
+    assert "pqmim ablate '--config=a b.py'" in report
+    assert page.count("<tr>") == 4
+
+
+def test_the_command_lists_what_is_missing(ablation_config, done, capsys):
+    arguments = ["ablate", f"--config={ablation_config}", f"--workdir={done.folder}", "--dry-run"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.count(" done ") == 2 + 6
+    assert "0 of 2 trainings and 0 of 6 cells are missing" in out
+    assert main([*arguments, "--config.ablation.schedules=raster"]) == 0
+    out = capsys.readouterr().out
+    assert "0 of 2 trainings and 2 of 6 cells are missing" in out
+    assert "by finished cells" in out
+
+
+def test_a_config_of_a_training_is_none_of_an_ablation(tmp_path, capsys):
+    path = tmp_path / "config.py"
+    path.write_text("from pqmim_jax.training.default_config import get_config\n")
+    assert main(["ablate", f"--config={path}", f"--workdir={tmp_path}"]) == 1
+    assert "no config of an ablation" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_killed_processes_and_two_at_once_give_the_same_tables(ablation_config, tmp_path):
+    def start(folder, *more):
+        command = [sys.executable, "-m", "pqmim_jax", "ablate", f"--config={ablation_config}"]
+        command += [f"--workdir={folder}", "--config.checkpoints.every=1"]
+        masks = "--config.ablation.training.mim_training.mask=uniform,cosine*blocks(size=2)"
+        return subprocess.Popen([*command, masks, *more])
+
+    assert start(tmp_path / "whole").wait() == 0
+    for seconds in (10, 20):
+        killed = start(tmp_path / "killed")
+        time.sleep(seconds)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    assert start(tmp_path / "killed", "--jobs=2").wait() == 0
+    assert tables_of(tmp_path / "killed") == tables_of(tmp_path / "whole")
+    assert start(tmp_path / "killed", "--verify=train").wait() == 0
