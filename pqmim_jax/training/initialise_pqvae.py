@@ -14,7 +14,7 @@ import numpy as np
 from pqmim_jax.models.autoencoder import Autoencoder
 from pqmim_jax.models.layers.patches import space_to_depth
 from pqmim_jax.models.quantizer import nearest_codewords
-from pqmim_jax.training.pqvae_step import to_network
+from pqmim_jax.training.pqvae_loss import to_network
 
 
 def initialise(
