@@ -19,9 +19,12 @@ MAY_IMPORT = {
     "data": set(),
     "images": {"limits"},
     "model_store": set(),
+    "hyperprior_store": {"model_store"},
     "losses": {"models"},
-    "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
-    "training": {"models", "losses", "masking", "data", "model_store"},
+    "codec": {
+        *("models", "masking", "coding", "model_store", "hyperprior_store", "cores", "limits"),
+    },
+    "training": {"models", "losses", "masking", "data", "model_store", "hyperprior_store"},
 }
 WITHOUT_JAX = (
     "coding",
@@ -31,6 +34,7 @@ WITHOUT_JAX = (
     "masking/spatial",
     "masking/codebook",
     "model_store",
+    "hyperprior_store",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.
