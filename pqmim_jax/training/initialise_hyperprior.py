@@ -12,7 +12,6 @@ from pqmim_jax.models.hyperprior import Hyperprior
 from pqmim_jax.training.initialise_pqvae import lapped, principal_components
 from pqmim_jax.training.pqvae_loss import to_network
 
-
 # Published models are trained at 0.0018 .. 0.0483 for MSE and 2.4 .. 64 for MS-SSIM (Ballé et al.
 # 2018, as in CompressAI's documentation): pairs of this ratio.
 _MSE_PER_LAMBDA = {"mse": 1.0, "ms_ssim": 0.00075}

@@ -1,5 +1,6 @@
 """Densities integrated over intervals of width 1: the probabilities that a coder spends bits on."""
 
+import itertools
 import math
 
 import flax.linen as nn
@@ -43,7 +44,7 @@ class FactorizedPrior(nn.Module):
         step = self.spread ** (1 / (len(sizes) - 1))
         self.layers = [
             self._layer(i, size, out, 1 / step / out)
-            for i, (size, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for i, (size, out) in enumerate(itertools.pairwise(sizes))
         ]
 
     def _layer(self, i: int, size: int, out: int, slope: float) -> tuple[jax.Array, ...]:
