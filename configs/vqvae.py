@@ -5,7 +5,7 @@ the MIM of arXiv 2212.07372. One codebook gives one rate; f = 8 and f = 16 give 
 
     pqmim train --config=configs/vqvae.py --workdir=runs/vqvae --config.data.source=folder:PHOTOS
 
-Expected on two CPU cores: about 45 minutes for the VQ-VAE and 30 for the MIM.
+Expected time: that of `small_pqvae.py` and `small_mim.py`, whose networks these are.
 """
 
 from pqmim_jax.training import default_config
