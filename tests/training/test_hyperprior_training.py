@@ -19,6 +19,7 @@ from pqmim_jax.training.random_hyperprior import tiny_hyperprior_config
 from pqmim_jax.training.run import train
 
 STEPS = 6
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def preempted(batches, step):
     return module.Preempted(batches, step)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_as_if_nothing_had_happened(config, tmp_path, monkeypatch):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(config, whole)
@@ -68,8 +70,8 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(config, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_four_devices_train_what_one_does(config, tmp_path):
-    runs = [start(config, tmp_path / str(n), {}, devices=n) for n in (1, 4)]
+def test_four_devices_train_what_one_does(config, tmp_path, compiled_once):
+    runs = [start(config, tmp_path / str(n), compiled_once, devices=n) for n in (1, 4)]
     for run in runs:
         status, errors = run.wait_for_end()
         assert status == 0, errors
@@ -88,7 +90,7 @@ def batch(size=4):
 
 def built(options, config):
     model, tx = build_hyperprior(config.hyperprior), build_optimizer(options)
-    state = hyperprior_stage.hyperprior_stage(config).init(jax.random.key(0))
+    state = jax.jit(hyperprior_stage.hyperprior_stage(config).init)(jax.random.key(0))
     return state, jax.jit(build_hyperprior_step(model, tx, options))
 
 
@@ -115,10 +117,14 @@ def test_accumulated_passes_take_the_same_step(config):
         np.testing.assert_allclose(results[1][name], value, rtol=1e-4, err_msg=name)
 
 
+def random_params(model):
+    return jax.jit(lambda key: hyperprior_stage.init_params(model, key))(jax.random.key(0))
+
+
 def test_a_generator_gives_what_adversarial_training_needs(config):
     options = config.hyperprior_training
     model = build_hyperprior(config.hyperprior)
-    params = hyperprior_stage.init_params(model, jax.random.key(0))
+    params = random_params(model)
     out = jax.jit(hyperprior_generator(model, options))(params, batch(), jax.random.key(1))
     assert out.reconstruction.shape == (4, 32, 32, 3)
     assert out.condition.shape == (4, 4, 4, 6)
@@ -134,7 +140,7 @@ def test_a_generator_gives_what_adversarial_training_needs(config):
 def test_a_rate_below_its_target_weighs_less(config):
     options = config.hyperprior_training
     model = build_hyperprior(config.hyperprior)
-    params = hyperprior_stage.init_params(model, jax.random.key(0))
+    params = random_params(model)
     weights = []
     for targets in ((0.0, 0.0), (99.0, 99.0)):
         options.target_rates = targets

@@ -51,8 +51,8 @@ class FactorizedPrior(nn.Module):
         """Matrix, bias and gate; the matrix passes a softplus, after which it is `slope`."""
         matrix = nn.initializers.constant(math.log(math.expm1(slope)))
 
-        def bias(key, shape):
-            return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
+        # Spread evenly where the paper draws at random: what counts is that they differ.
+        bias = nn.initializers.zeros if out == 1 else _spread_evenly
 
         return (
             self.param(f"matrix_{i}", matrix, (self.channels, out, size)),
@@ -87,3 +87,9 @@ class FactorizedPrior(nn.Module):
             if i < len(self.layers) - 1:
                 x = x + jnp.tanh(gate) * jnp.tanh(x)
         return jnp.moveaxis(x.reshape(self.channels, *value.shape[:-1]), 0, -1)
+
+
+def _spread_evenly(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """(channels, out, 1), from -1/2 to 1/2 over `out`."""
+    del key
+    return jnp.broadcast_to(jnp.linspace(-0.5, 0.5, shape[1])[:, None], shape)
