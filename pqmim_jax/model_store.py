@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 FORMAT = 1
+KIND = "pqmim"  # of model; a manifest without one is of this kind
 DEFAULT = "small"
 WORKDIR_FOLDER = "model"  # where a training workdir keeps its model
 
@@ -65,41 +66,60 @@ def model_path(name_or_path: str | Path) -> Path:
 def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
     """Reads a model; ModelError if it is missing or damaged."""
     path = model_path(name_or_path)
+    manifest, tensors = read_folder(path, KIND)
     try:
-        text = (path / "model.json").read_text()
-        manifest = json.loads(text)
-        tensors = load_file(path / "weights.safetensors")
-        if manifest["format"] != FORMAT:
-            raise ModelError(f"{path}: model format {manifest['format']} is not supported")
         config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
         counts = np.array(manifest["codeword_counts"], np.int64)
-        trees = _to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
+        trees = to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
         autoencoder, mim = trees["autoencoder"], trees["mim"]
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    digest = _fingerprint(config, tensors)
+    return StoredModel(name_of(path), config, autoencoder, mim, counts, digest)
+
+
+def name_of(path: Path) -> str:
+    """What a model in this folder is called."""
+    return path.parent.name if path.name == WORKDIR_FOLDER else path.name
+
+
+def read_folder(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Manifest and tensors of a model folder; ModelError if damaged, or of another kind."""
+    try:
+        manifest = json.loads((path / "model.json").read_text())
+        found = manifest.get("kind", KIND)
+        if found != kind:
+            raise ModelError(f"{path} holds a model of kind {found!r}, not {kind!r}")
+        if manifest["format"] != FORMAT:
+            raise ModelError(f"{path}: model format {manifest['format']} is not supported")
+        return manifest, load_file(path / "weights.safetensors")
+    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
         raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
-    name = path.parent.name if path.name == WORKDIR_FOLDER else path.name
-    return StoredModel(name, config, autoencoder, mim, counts, _fingerprint(config, tensors))
 
 
 def save_model(
     path: Path, config: dict, autoencoder: dict, mim: dict, counts: np.ndarray, dtype=np.float16
 ) -> None:
-    """Writes a model folder; the manifest last, so that a crash leaves no half model.
+    """Writes a model folder.
 
     Args:
       config: JSON-able dict with the sections "autoencoder", "mim", "codec".
       autoencoder, mim: parameter trees.
       counts: (M, K) int.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    tensors = _flatten({"autoencoder": autoencoder, "mim": mim})
+    tensors = flatten({"autoencoder": autoencoder, "mim": mim})
     halves = {name: np.asarray(value, dtype, order="C") for name, value in tensors.items()}
-    (path / "model.json").unlink(missing_ok=True)  # never an old manifest beside new weights
-    (path / "weights.safetensors").write_bytes(save(halves))
     sections = {name: config[name] for name in ("autoencoder", "mim", "codec")}
-    manifest = {"format": FORMAT, **sections, "codeword_counts": np.asarray(counts).tolist()}
+    write_folder(path, {**sections, "codeword_counts": np.asarray(counts).tolist()}, halves)
+
+
+def write_folder(path: Path, manifest: dict, tensors: dict[str, np.ndarray]) -> None:
+    """Writes a model folder; the manifest last, so that a crash leaves no half model."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "model.json").unlink(missing_ok=True)  # never an old manifest beside new weights
+    (path / "weights.safetensors").write_bytes(save(tensors))
     partial = path / "model.json.partial"
-    partial.write_text(json.dumps(manifest, sort_keys=True) + "\n")
+    partial.write_text(json.dumps({"format": FORMAT, **manifest}, sort_keys=True) + "\n")
     partial.replace(path / "model.json")
 
 
@@ -110,24 +130,31 @@ def _packaged():
 def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
     # Rate weights are the encoder's own business: files decode the same without them.
     codec = {key: value for key, value in config["codec"].items() if key != "rate_weights"}
-    crc = zlib.crc32(json.dumps({**config, "codec": codec}, sort_keys=True).encode())
+    return fingerprint({**config, "codec": codec}, tensors)
+
+
+def fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
+    """16 bits over a JSON-able config and all tensors."""
+    crc = zlib.crc32(json.dumps(config, sort_keys=True).encode())
     for name in sorted(tensors):
         crc = zlib.crc32(name.encode(), crc)
         crc = zlib.crc32(np.ascontiguousarray(tensors[name]).tobytes(), crc)
     return (crc ^ (crc >> 16)) & 0xFFFF
 
 
-def _flatten(tree: dict, prefix: str = "") -> dict[str, np.ndarray]:
+def flatten(tree: dict, prefix: str = "") -> dict[str, np.ndarray]:
+    """Arrays of a parameter tree by their paths, "a/b/c"."""
     flat = {}
     for key, value in tree.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}/")
+            flat |= flatten(value, f"{prefix}{key}/")
         else:
             flat[prefix + key] = np.asarray(value)
     return flat
 
 
-def _to_tree(flat: dict[str, np.ndarray]) -> dict:
+def to_tree(flat: dict[str, np.ndarray]) -> dict:
+    """Inverse of `flatten`."""
     tree: dict = {}
     for name, value in flat.items():
         *parents, leaf = name.split("/")

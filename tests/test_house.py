@@ -20,19 +20,15 @@ MAY_IMPORT = {
     "images": {"limits"},
     "model_store": set(),
     "weight_files": set(),
+    "hyperprior_store": {"model_store"},
     "losses": {"models", "weight_files"},
-    "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
-    "training": {"models", "losses", "masking", "data", "model_store"},
+    "codec": {
+        *("models", "masking", "coding", "model_store", "hyperprior_store", "cores", "limits"),
+    },
+    "training": {"models", "losses", "masking", "data", "model_store", "hyperprior_store"},
     "evaluation/html": {"evaluation", "images"},
     "ablation": {
-        "training",
-        "models",
-        "codec",
-        "coding",
-        "masking",
-        "data",
-        "images",
-        "model_store",
+        *("training", "models", "codec", "coding", "masking", "data", "images", "model_store"),
     },
 }
 WITHOUT_JAX = (
@@ -46,6 +42,7 @@ WITHOUT_JAX = (
     "model_store",
     "weight_files",
     "evaluation/html",
+    "hyperprior_store",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.

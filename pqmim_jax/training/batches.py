@@ -9,7 +9,7 @@ from pqmim_jax.data import eval_batches, train_iterator
 from pqmim_jax.training.config import ConfigError, to_json
 from pqmim_jax.training.sharding import local_rows
 
-STAGES = ("pqvae", "mim")
+STAGES = ("pqvae", "mim", "hyperprior")
 
 
 def stage_batches(config, stage: str, mesh: Mesh):

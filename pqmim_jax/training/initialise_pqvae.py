@@ -14,7 +14,7 @@ import numpy as np
 from pqmim_jax.models.autoencoder import Autoencoder
 from pqmim_jax.models.layers.patches import space_to_depth
 from pqmim_jax.models.quantizer import nearest_codewords
-from pqmim_jax.training.pqvae_step import to_network
+from pqmim_jax.training.pqvae_loss import to_network
 
 
 def initialise(
@@ -42,17 +42,7 @@ def initialise(
 
 def pca_linear_path(model: Autoencoder, images: np.ndarray) -> dict:
     """`linear_analysis` and `linear_synthesis` parameters from the PCA of f x f patches."""
-    patches = np.concatenate(
-        [
-            np.asarray(space_to_depth(to_network(images[i : i + 16]), model.f)).reshape(
-                -1, 3 * model.f**2
-            )
-            for i in range(0, len(images), 16)
-        ]
-    )
-    mean = patches.mean(0)
-    values, vectors = np.linalg.eigh(np.cov((patches - mean).T))
-    values, vectors = values[::-1], vectors[:, ::-1]
+    mean, values, vectors = principal_components(images, model.f)
     groups = deal_components(
         values, model.num_codebooks, np.log2(model.num_codewords), model.codeword_dim
     )
@@ -61,9 +51,26 @@ def pca_linear_path(model: Autoencoder, images: np.ndarray) -> dict:
         start = m * model.codeword_dim
         basis[:, start : start + len(group)] = vectors[:, group]
     return {
-        "linear_analysis": {"kernel": _lapped(basis, model.f), "bias": -(mean @ basis)},
-        "linear_synthesis": {"kernel": _lapped(basis, model.f).T, "bias": _lapped(mean, model.f)},
+        "linear_analysis": {"kernel": lapped(basis, model.f), "bias": -(mean @ basis)},
+        "linear_synthesis": {"kernel": lapped(basis, model.f).T, "bias": lapped(mean, model.f)},
     }
+
+
+def principal_components(images: np.ndarray, f: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """PCA of the f x f patches of images (N, H, W, 3) uint8, in `space_to_depth` order.
+
+    Returns:
+      mean (3*f*f,), variances (3*f*f,) in falling order, components (3*f*f, 3*f*f) as columns.
+    """
+    patches = np.concatenate(
+        [
+            np.asarray(space_to_depth(to_network(images[i : i + 16]), f)).reshape(-1, 3 * f * f)
+            for i in range(0, len(images), 16)
+        ]
+    )
+    mean = patches.mean(0)
+    values, vectors = np.linalg.eigh(np.cov((patches - mean).T))
+    return mean, values[::-1], vectors[:, ::-1]
 
 
 def deal_components(
@@ -97,7 +104,7 @@ def deal_components(
     return dealt
 
 
-def _lapped(cell: np.ndarray, f: int) -> np.ndarray:
+def lapped(cell: np.ndarray, f: int) -> np.ndarray:
     """Values on an f x f cell -> the same on the 2f x 2f window around it, zero outside.
 
     (3*f*f, ...) in `space_to_depth` order -> (12*f*f, ...) in `overlapping_patches` order.

@@ -19,7 +19,7 @@ from pqmim_jax.training.loop import run_stage
 from pqmim_jax.training.mim_step import build_mim_eval, build_mim_step
 from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
-from pqmim_jax.training.pqvae_step import to_network
+from pqmim_jax.training.pqvae_loss import to_network
 from pqmim_jax.training.sharding import replicated
 from pqmim_jax.training.stage import Stage, sizes_of
 from pqmim_jax.training.state import TrainState

@@ -10,7 +10,7 @@ from pqmim_jax.masking.training import TrainingMask, sample_mask
 from pqmim_jax.models import Autoencoder, MaskedImageModel
 from pqmim_jax.training import rate
 from pqmim_jax.training.accumulate import accumulated_grad
-from pqmim_jax.training.pqvae_step import to_network
+from pqmim_jax.training.pqvae_loss import to_network
 from pqmim_jax.training.state import TrainState
 
 _MASK_OPTIONS = ("mask", "schedule_share", "leading_share", "full_quality_share")

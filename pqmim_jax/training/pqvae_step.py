@@ -4,26 +4,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from pqmim_jax.losses.codebook import codebook_loss, commitment_loss
-from pqmim_jax.losses.distortion import PEAK, distortion, mse
-from pqmim_jax.models.autoencoder import Autoencoder, AutoencoderOutput
+from pqmim_jax.losses.distortion import PEAK, mse
+from pqmim_jax.models.autoencoder import Autoencoder
 from pqmim_jax.training import codebook_state, rate
 from pqmim_jax.training.accumulate import accumulated_grad
+from pqmim_jax.training.pqvae_loss import build_pqvae_loss, sample_quality, to_network
 from pqmim_jax.training.state import TrainState
-
-CODEBOOK_UPDATES = ("ema", "gradient")
-
-
-def to_network(image: jax.Array) -> jax.Array:
-    """uint8 samples -> float32 in [-0.5, 0.5]."""
-    return image.astype(jnp.float32) / 255.0 - 0.5
-
-
-def sample_quality(key: jax.Array, batch: int, m: int, full_share: float) -> jax.Array:
-    """Nested dropout: all M sub-quantizers with probability `full_share`, else uniform 1..M."""
-    keep_all, draw = jax.random.split(key)
-    random = jax.random.randint(draw, (batch,), 1, m + 1)
-    return jnp.where(jax.random.bernoulli(keep_all, full_share, (batch,)), m, random)
 
 
 def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, config, rate_weights=()):
@@ -33,13 +19,8 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
     batch: {"image": uint8 (B, H, W, 3)}. Metrics are scalars, or (M,) for codebook health;
     losses in squared 8-bit units when the distortion is `mse`.
     """
-    if config.codebook_update not in CODEBOOK_UPDATES:
-        raise ValueError(
-            f"unknown codebook_update {config.codebook_update!r}; "
-            f"choices: {', '.join(CODEBOOK_UPDATES)}"
-        )
     weights = rate.quality_weights(rate_weights, config.rate_scale, model.num_codebooks)
-    loss_of_rows = _build_loss(model, config)
+    loss_of_rows = build_pqvae_loss(model, config)
 
     def step(state: TrainState, batch, key) -> tuple[TrainState, dict[str, jax.Array]]:
         quality_key, revival_key = jax.random.split(jax.random.fold_in(key, state.step))
@@ -49,7 +30,8 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
 
         def loss_fn(params, part):
             penalty = 0.0 if weights is None else rate.penalty(bits, weights[part["quality"] - 1])
-            losses, rows = loss_of_rows(params, to_network(part["image"]), part["quality"], penalty)
+            image = to_network(part["image"])
+            _, losses, rows = loss_of_rows(params, image, part["quality"], penalty)
             return jnp.sum(losses) / size, rows
 
         batch = {"image": batch["image"], "quality": quality}
@@ -74,29 +56,6 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
         return TrainState(state.step + 1, params, opt_state, codebook), metrics
 
     return step
-
-
-def _build_loss(model: Autoencoder, config):
-    """(params, image, quality, penalty) -> losses (B,), and what else a step wants of each row."""
-    measure = distortion(config.distortion)
-    samples = 3 * model.f**2
-
-    def loss_of_rows(params, image, quality, penalty):
-        out: AutoencoderOutput = model.apply({"params": params}, image, quality, penalty)
-        rows = {
-            "distortion": measure(out.reconstruction, image),
-            "commitment": commitment_loss(out.sub_vectors, out.codewords, samples),
-            "mse": mse(out.reconstruction, image),
-            "sub_vectors": out.sub_vectors,
-            "indices": out.indices,
-        }
-        losses = config.distortion_weight * rows["distortion"]
-        losses += config.commitment_weight * rows["commitment"]
-        if config.codebook_update == "gradient":
-            losses += codebook_loss(out.sub_vectors, out.codewords, samples)
-        return losses, rows
-
-    return loss_of_rows
 
 
 def build_pqvae_eval(model: Autoencoder):

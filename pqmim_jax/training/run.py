@@ -4,6 +4,7 @@ from etils import epath
 
 from pqmim_jax.training.batches import STAGES
 from pqmim_jax.training.config import ConfigError
+from pqmim_jax.training.hyperprior_stage import train_hyperprior
 from pqmim_jax.training.mim_stage import train_mim
 from pqmim_jax.training.pqvae_stage import train_pqvae
 from pqmim_jax.training.sharding import build_mesh
@@ -16,7 +17,8 @@ def train(config, workdir) -> None:
     path or a URL that `etils.epath` knows (gs://BUCKET/PATH), seen by all processes.
 
     Layout: `workdir/<stage>/{config.json, metrics.jsonl, timing.jsonl, checkpoints/}` and, after
-    the MIM, `workdir/model/` for `Codec.load(workdir)`.
+    the MIM, `workdir/model/` for `Codec.load(workdir)`; after the hyperprior, the same folder
+    for `HyperpriorCodec.load(workdir)`.
 
     Raises:
       ConfigError, DataError, ValueError: the config cannot be run, with the reason.
@@ -31,9 +33,13 @@ def train(config, workdir) -> None:
     ):
         if steps < 1:
             raise ConfigError(f"{name} must be >= 1 step, got {steps}")
+    if {"mim", "hyperprior"} <= set(config.stages):
+        raise ConfigError("stages mim and hyperprior each write a model: give each a workdir")
     workdir = epath.Path(workdir)
     mesh = build_mesh(config.mesh)
     if "pqvae" in config.stages:
         train_pqvae(config, workdir, mesh)
     if "mim" in config.stages:
         train_mim(config, workdir, mesh)
+    if "hyperprior" in config.stages:
+        train_hyperprior(config, workdir, mesh)

@@ -13,7 +13,7 @@ from pqmim_jax.losses.distortion import mse
 from pqmim_jax.models import build_autoencoder
 from pqmim_jax.training.default_config import get_config
 from pqmim_jax.training.initialise_pqvae import deal_components, initialise, kmeans
-from pqmim_jax.training.pqvae_step import to_network
+from pqmim_jax.training.pqvae_loss import to_network
 
 F, M, K, D = 8, 4, 16, 12
 

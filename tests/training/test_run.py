@@ -3,10 +3,8 @@
 import importlib.util
 import json
 
-import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 from training_process import SCRIPT, start
 
 from pqmim_jax import model_store
@@ -17,25 +15,7 @@ from pqmim_jax.training.interruption import Interrupted, TrainingError
 from pqmim_jax.training.run import train
 
 STAGES = ("pqvae", "mim")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Lets the runs of this file, processes of their own included, share compiled programs."""
-    cache = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.5,
-    }
-    before = {name: getattr(jax.config, name) for name in cache}
-    _use_cache(cache)
-    yield {name.upper(): str(value) for name, value in cache.items()}
-    _use_cache(before)
-
-
-def _use_cache(cache):
-    for name, value in cache.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 def metrics(workdir, stage):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pqmim_jax.training.pqvae_step import sample_quality, to_network
+from pqmim_jax.training.pqvae_loss import sample_quality, to_network
 
 
 def test_samples_map_to_a_range_centred_on_zero():
