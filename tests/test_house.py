@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "data": set(),
     "images": {"limits"},
     "model_store": set(),
-    "losses": {"models"},
+    "weight_files": set(),
+    "losses": {"models", "weight_files"},
     "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
     "training": {"models", "losses", "masking", "data", "model_store"},
 }
@@ -31,6 +32,7 @@ WITHOUT_JAX = (
     "masking/spatial",
     "masking/codebook",
     "model_store",
+    "weight_files",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.
