@@ -12,6 +12,16 @@ def mse(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
     return PEAK**2 * jnp.mean((reconstruction - image) ** 2, axis=(1, 2, 3))
 
 
+def charbonnier(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
+    """Smooth absolute error (Charbonnier et al. 1994) per image in 8-bit units, 0 if equal.
+
+    mean sqrt(d^2 + e^2) - e with e = 0.255 of 255; shapes as in `mse`.
+    """
+    epsilon = 1e-3
+    smooth = jnp.sqrt((reconstruction - image) ** 2 + epsilon**2) - epsilon
+    return PEAK * jnp.mean(smooth, axis=(1, 2, 3))
+
+
 def one_minus_ms_ssim(reconstruction: jax.Array, image: jax.Array) -> jax.Array:
     """1 - MS-SSIM (Wang et al. 2003) per image; images on a 0..1-wide scale, sides >= 176 px."""
     weights = jnp.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
@@ -59,7 +69,7 @@ def _halve(x: jax.Array) -> jax.Array:
     return x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
-DISTORTIONS = {"mse": mse, "ms_ssim": one_minus_ms_ssim}
+DISTORTIONS = {"mse": mse, "charbonnier": charbonnier, "ms_ssim": one_minus_ms_ssim}
 
 
 def distortion(name: str):

