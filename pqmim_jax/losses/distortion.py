@@ -69,7 +69,7 @@ def _halve(x: jax.Array) -> jax.Array:
     return x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
-DISTORTIONS = {"mse": mse, "charbonnier": charbonnier, "ms_ssim": one_minus_ms_ssim}
+DISTORTIONS = {"mse": mse, "ms_ssim": one_minus_ms_ssim, "charbonnier": charbonnier}
 
 
 def distortion(name: str):

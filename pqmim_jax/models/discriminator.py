@@ -49,7 +49,8 @@ class Discriminator(nn.Module):
             channels = self.width * min(2**i, _WIDEST)
             x = nn.leaky_relu(self._conv(f"down_{i}", channels, 4, stride=2)(x), _SLOPE)
         x = nn.leaky_relu(self._conv("last", x.shape[-1], 4)(x), _SLOPE)
-        return self._conv("logit", 1, 1)(x).astype(jnp.float32)
+        logits = self._conv("logit", 1, 1)(x)
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
     def _conv(self, name: str, channels: int, size: int, stride: int = 1) -> SpectralConv:
         return SpectralConv(channels, size, stride, self.spectral_norm, self.dtype, name=name)

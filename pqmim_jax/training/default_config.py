@@ -161,7 +161,7 @@ def _pqvae_training() -> ConfigDict:
             # Times codec.rate_weights: codewords are chosen by distance + lambda x bits under
             # their running frequencies; 0 = the nearest ones (the paper).
             rate_scale=0.0,
-            distortion="mse",  # | ms_ssim
+            distortion="mse",  # | ms_ssim | charbonnier
             distortion_weight=1.0,
             commitment_weight=1.0,
             full_quality_share=0.5,  # share of examples that keep all M sub-quantizers
@@ -211,7 +211,7 @@ def _perceptual_training() -> ConfigDict:
             frozen=("^encoder/", "^to_latents/", "^linear_analysis/", "^quantizer/"),
             rate_scale=0.0,  # as in pqvae_training
             # mse x 0.075 / 2^5, LPIPS x 1, adversarial x 0.15: HiFiC (Mentzer et al. 2020).
-            distortion="mse",  # | charbonnier | ms_ssim
+            distortion="mse",  # | ms_ssim | charbonnier
             distortion_weight=0.075 / 32,
             commitment_weight=0.075 / 32,  # counts where the encoder trains
             lpips_weight=1.0,  # 0 = without
