@@ -17,6 +17,7 @@ from pqmim_jax.training import default_config, perceptual_stage
 from pqmim_jax.training.checkpoints import restore_params
 from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.interruption import Interrupted
+from pqmim_jax.training.random_model import save_random_model
 from pqmim_jax.training.run import train
 
 
@@ -160,17 +161,20 @@ def test_files_of_the_new_model_are_as_long_and_decode_to_another_picture(
     assert np.any(np.asarray(pictures[0]) != np.asarray(pictures[1]))
 
 
-def test_where_codes_change_the_mim_is_trained_after(make_config, config, tmp_path, capsys):
-    three = make_config()
-    three.stages = ("pqvae", "perceptual", "mim")
-    three.pqvae_training.steps = three.mim_training.steps = 1
-    three.perceptual_training = config.perceptual_training
-    three.perceptual_training.update(steps=1, start_from="", frozen=(), lpips_weight=0.0)
-    train(three, tmp_path)
-    assert "the start has no MIM: train the mim stage next" in capsys.readouterr().out
-    params = final_params(tmp_path)
-    first = restore_params(tmp_path / "pqvae" / "checkpoints")
-    for name in ("encoder", "quantizer", "decoder"):
+def test_where_codes_change_the_mim_is_trained_after(make_config, tmp_path, capsys):
+    config = make_config()
+    save_random_model(tmp_path / "start", config)
+    config.stages = ("perceptual", "mim")
+    config.mim_training.steps = 1
+    config.perceptual_training.update(
+        steps=1, batch_size=4, crop=32, start_from=str(tmp_path / "start"), frozen=()
+    )
+    config.perceptual_training.update(lpips_weight=0.0, adversarial_weight=0.0, warmup_steps=0)
+    train(config, tmp_path)
+    said = "perceptual: encoder or codebooks train too, so the start's MIM will not fit"
+    assert said in capsys.readouterr().out
+    params, first = final_params(tmp_path), model_store.load_model(tmp_path / "start").autoencoder
+    for name in ("linear_analysis", "quantizer", "linear_synthesis"):
         pairs = zip(jax.tree.leaves(params[name]), jax.tree.leaves(first[name]), strict=True)
         assert any(np.any(a != b) for a, b in pairs), name
     stored = model_store.load_model(tmp_path).autoencoder
