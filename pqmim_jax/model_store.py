@@ -63,6 +63,14 @@ def model_path(name_or_path: str | Path) -> Path:
     )
 
 
+def holds_model(name_or_path: str | Path) -> bool:
+    """Whether `load_model` would find a model there."""
+    try:
+        return bool(model_path(name_or_path))
+    except ModelError:
+        return False
+
+
 def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
     """Reads a model; ModelError if it is missing or damaged."""
     path = model_path(name_or_path)

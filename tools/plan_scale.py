@@ -58,7 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
         "[--config.KEY=VALUE ...]",
     )
     parser.add_argument("--config", required=True, metavar="FILE")
-    parser.add_argument("--stage", choices=("pqvae", "mim"), help="default: the config's last")
+    parser.add_argument(
+        "--stage", choices=("pqvae", "mim", "perceptual"), help="default: the config's last"
+    )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--topology", metavar="NAME", help="slice of chips, such as v5e:4x4")
     where.add_argument("--weak-scaling", metavar="NAME,NAME", help="slices, smallest first")

@@ -13,6 +13,8 @@ from pqmim_jax.models.quantizer import ProductQuantizer, keep_leading
 from pqmim_jax.models.xcit import XcitDecoder, XcitEncoder
 
 BACKBONES = ("xcit", "conv")
+# Parameters that decide about an image's codes; the others only decide about its reconstruction.
+ENCODING = ("encoder", "to_latents", "linear_analysis", "quantizer")
 
 
 class AutoencoderOutput(NamedTuple):

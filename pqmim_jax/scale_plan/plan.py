@@ -13,6 +13,7 @@ from pqmim_jax.scale_plan.collectives import Collective, bytes_sent, parse_colle
 from pqmim_jax.scale_plan.errors import MissingLibtpu, PlanError
 from pqmim_jax.scale_plan.roofline import Roofline, roofline
 from pqmim_jax.training.mim_stage import mim_stage
+from pqmim_jax.training.perceptual_stage import perceptual_stage
 from pqmim_jax.training.pqvae_stage import pqvae_stage
 from pqmim_jax.training.sharding import build_mesh
 from pqmim_jax.training.stage import Stage, layout_of, lower_step
@@ -100,9 +101,11 @@ def tpu_devices(where: Slice) -> list[jax.Device]:
 
 
 def build_stage(config, name: str) -> Stage:
-    """Stage `name` of a config; the MIM's autoencoder has the shape that the config gives."""
+    """Stage `name` of a config; a trained autoencoder has the shape that the config gives."""
     if name == "pqvae":
         return pqvae_stage(config)
+    if name == "perceptual":
+        return perceptual_stage(config)
     return mim_stage(config, config.autoencoder)
 
 

@@ -21,7 +21,11 @@ def accumulated_grad(loss_fn: Callable, params: Any, batch: Any, passes: int) ->
     Returns:
       gradient, and the `rows` of the whole batch in its order.
     """
-    grad_fn = jax.grad(loss_fn, has_aux=True)
+    return accumulate(jax.grad(loss_fn, has_aux=True), params, batch, passes)
+
+
+def accumulate(grad_fn: Callable, params: Any, batch: Any, passes: int) -> tuple[Any, Any]:
+    """As `accumulated_grad`, with grad_fn: (params, part) -> (gradient like params, rows)."""
     if passes == 1:
         return grad_fn(params, batch)
 

@@ -9,7 +9,8 @@ from pqmim_jax.data import eval_batches, train_iterator
 from pqmim_jax.training.config import ConfigError, to_json
 from pqmim_jax.training.sharding import local_rows
 
-STAGES = ("pqvae", "mim", "hyperprior")
+# A stage's place decides about the seed of its data: new ones go to the end.
+STAGES = ("pqvae", "mim", "hyperprior", "perceptual")
 
 
 def stage_batches(config, stage: str, mesh: Mesh):

@@ -1,5 +1,6 @@
 """Checkpoints of one stage: train state and data position, through orbax."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -56,7 +57,7 @@ class Checkpoints:
         if step == self._manager.latest_step():
             return
         args = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data_state)
+            state=ocp.args.StandardSave(_fields(state)), data=ocp.args.JsonSave(data_state)
         )
         with jax.transfer_guard("allow"):
             self._manager.save(step, args=args, metrics=metrics)
@@ -64,9 +65,10 @@ class Checkpoints:
     def restore(self, like: TrainState) -> tuple[TrainState, Any]:
         """Newest checkpoint, with the shapes and shardings of `like`, and the data state."""
         step = self._manager.latest_step()
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(like), data=ocp.args.JsonRestore())
+        state = ocp.args.StandardRestore(_fields(like))
+        args = ocp.args.Composite(state=state, data=ocp.args.JsonRestore())
         restored = self._manager.restore(step, args=args)
-        return restored["state"], restored["data"]
+        return like.replace(**restored["state"]), restored["data"]
 
     def close(self) -> None:
         """Waits for saves under way."""
@@ -90,6 +92,14 @@ def restore_params(directory) -> dict:
         kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), leaves)
         args = ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=kinds))
         return manager.restore(step, args=args)["state"]["params"]
+
+
+def _fields(state: TrainState) -> dict[str, Any]:
+    """The fields of a state; a discriminator only if there is one, as in files older than it."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    if state.discriminator is None:
+        del fields["discriminator"]
+    return fields
 
 
 def _absolute(directory):

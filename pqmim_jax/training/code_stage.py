@@ -18,11 +18,11 @@ from pqmim_jax.training.mim_stage import (
     mim_stage,
     start_values,
     training_stage_map,
-    whole,
     write_model,
 )
 from pqmim_jax.training.mim_step import build_code_step
 from pqmim_jax.training.optimizer import build_optimizer
+from pqmim_jax.training.partition import gather
 from pqmim_jax.training.sharding import local_rows
 from pqmim_jax.training.stage import Stage
 
@@ -86,6 +86,6 @@ def train_on_codes(config, section, frozen: dict, codes: np.ndarray, directory, 
         mesh,
         directory / stage.name,
     )
-    params = whole(state.params, mesh)
+    params = gather(state.params, mesh)
     if jax.process_index() == 0:
         write_model(config, section, frozen, params, counts, directory / "model")

@@ -21,10 +21,16 @@ class CodebookState:
     sums: jax.Array  # (M, K, d) float32: their sum
 
 
-def initial_state(codebooks: jax.Array, vectors_per_step: int) -> CodebookState:
-    """State in which every codeword of `codebooks` (M, K, d) is used equally."""
+def initial_state(
+    codebooks: jax.Array, vectors_per_step: int, counts: jax.Array | None = None
+) -> CodebookState:
+    """State in which every codeword of `codebooks` (M, K, d) is used equally.
+
+    With `counts` (M, K), occurrences in a training set, it is used as often as there.
+    """
     m, k, _ = codebooks.shape
-    counts = jnp.full((m, k), vectors_per_step / k, jnp.float32)
+    smoothed = jnp.ones((m, k)) if counts is None else jnp.asarray(counts, jnp.float32) + 0.5
+    counts = vectors_per_step * smoothed / smoothed.sum(-1, keepdims=True)
     return CodebookState(counts, codebooks * counts[..., None])
 
 

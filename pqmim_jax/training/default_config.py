@@ -2,14 +2,19 @@
 
 from ml_collections import ConfigDict
 
+from pqmim_jax.training.default_hyperprior import hyperprior, hyperprior_training
+from pqmim_jax.training.default_optimisation import optimisation
+from pqmim_jax.training.default_perceptual import perceptual_training
+
 
 def get_config() -> ConfigDict:
     """All defaults; values are ours unless a comment names a source."""
     config = ConfigDict()
     config.seed = 0
-    # Which stages this run trains, in this order: "pqvae", "mim". The MIM stage alone takes the
-    # autoencoder from `mim_training.autoencoder`, or from this workdir if that is empty. The
-    # baseline, "hyperprior", is a stage and a model of its own.
+    # Which stages this run trains, always in this order: "pqvae", "perceptual", "mim". The MIM
+    # stage takes the autoencoder from `mim_training.autoencoder`, or from this workdir if that is
+    # empty: the perceptual stage's if there is one. The baseline, "hyperprior", is a stage and a
+    # model of its own.
     config.stages = ("pqvae", "mim")
     config.data = _data()
     config.autoencoder = _autoencoder()
@@ -17,8 +22,9 @@ def get_config() -> ConfigDict:
     config.codec = _codec()
     config.pqvae_training = _pqvae_training()
     config.mim_training = _mim_training()
-    config.hyperprior = _hyperprior()
-    config.hyperprior_training = _hyperprior_training()
+    config.hyperprior = hyperprior()
+    config.hyperprior_training = hyperprior_training()
+    config.perceptual_training = perceptual_training()
     # Devices on each axis of the mesh; -1 takes those that the others leave. The batch is split
     # over data x fsdp, parameters and optimiser state over fsdp and tensor by `sharding_rules`.
     config.mesh = ConfigDict({"data": -1, "fsdp": 1, "tensor": 1})
@@ -118,28 +124,6 @@ def _mim() -> ConfigDict:
     )
 
 
-def _hyperprior() -> ConfigDict:
-    return ConfigDict(
-        {
-            "f": 16,  # downsampling, 8 or 16
-            # "xcit": the PQ-VAE's trunk, so that a comparison is about quantizer and entropy
-            # model | "conv": strided 5x5 convolutions and GDN, the original.
-            "backbone": "xcit",
-            "encoder_width": 192,  # channels
-            "encoder_depth": 2,  # blocks; xcit only
-            "decoder_width": 192,
-            "decoder_depth": 4,
-            "heads": 6,  # of cross-covariance attention; divides the widths; xcit only
-            "latent_channels": 192,  # C: as many as the PQ-VAE's M * d
-            "hyper_width": 96,  # channels of the hyper-transforms
-            "hyper_channels": 48,  # C': of the hyper-latents, 4f times coarser than the picture
-            "num_rates": 6,  # qualities of one model, by channel gains; 1 = the plain model
-            "linear_path": True,  # closed-form lapped transform beside the networks
-            "dtype": "float32",  # of activations | bfloat16
-        }
-    )
-
-
 def _codec() -> ConfigDict:
     return ConfigDict(
         {
@@ -156,26 +140,9 @@ def _codec() -> ConfigDict:
     )
 
 
-def _optimisation(**overrides) -> dict:
-    return {
-        "steps": 1000,
-        "batch_size": 16,  # global
-        "accumulate_steps": 1,  # parts that a batch is split into, one in memory at a time
-        "remat": False,  # recompute blocks in the backward pass: less memory, more time
-        "learning_rate": 1e-3,  # peak
-        "warmup_steps": 50,
-        "final_lr_fraction": 0.01,
-        "weight_decay": 0.0,
-        "adam_b2": 0.99,
-        "clip_norm": 1.0,
-        "lr_scales": (),  # ((regex of parameter path, factor), ...)
-        **overrides,
-    }
-
-
 def _pqvae_training() -> ConfigDict:
     return ConfigDict(
-        _optimisation(
+        optimisation(
             # 1e-3 on the closed-form path destroyed it; 3e-5 held.
             lr_scales=(("linear_", 0.05), ("quantizer", 0.0)),
             crop=256,  # pixels
@@ -183,7 +150,7 @@ def _pqvae_training() -> ConfigDict:
             # Times codec.rate_weights: codewords are chosen by distance + lambda x bits under
             # their running frequencies; 0 = the nearest ones (the paper).
             rate_scale=0.0,
-            distortion="mse",  # | ms_ssim
+            distortion="mse",  # | ms_ssim | charbonnier
             distortion_weight=1.0,
             commitment_weight=1.0,
             full_quality_share=0.5,  # share of examples that keep all M sub-quantizers
@@ -198,7 +165,7 @@ def _pqvae_training() -> ConfigDict:
 
 def _mim_training() -> ConfigDict:
     return ConfigDict(
-        _optimisation(
+        optimisation(
             weight_decay=0.02,
             crop=320,  # pixels: (window + 2 * halo) * f
             autoencoder="",  # workdir or model folder to take the autoencoder from
@@ -214,27 +181,5 @@ def _mim_training() -> ConfigDict:
             mask="power(exponent=2.2)*tokens",
             leading_share=0.25,  # share of examples that see leading sub-quantizers everywhere
             full_quality_share=0.7,  # share of examples with all M sub-quantizers
-        )
-    )
-
-
-def _hyperprior_training() -> ConfigDict:
-    return ConfigDict(
-        _optimisation(
-            lr_scales=(("linear_", 0.1),),
-            crop=256,  # pixels, a multiple of 4f
-            # One a rate, rising: weight of the distortion against bits a pixel. With `mse` in
-            # squared 8-bit units; published models are trained at 0.0018 .. 0.0483, but a short
-            # training gets less for its bits: 225 steps at 0.0004 gave Kodak 0.19 bpp.
-            lambdas=(0.0002, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064),
-            distortion="mse",  # | ms_ssim (then lambdas of about 2 .. 100)
-            # What the synthesis transforms see in training: True = rounded latents (Minnen and
-            # Singh 2020), False = noisy ones (Minnen et al. 2018). Bits always see noise.
-            rounded=True,
-            # Bits a pixel to aim at, one a rate, as HiFiC (Mentzer et al. 2020, section 3.4): the
-            # rate weighs `below_target` where a batch lies below; () = no target.
-            target_rates=(),
-            below_target=0.0625,
-            initialise_images=256,  # crops for PCA and scales; 0 keeps the random start
         )
     )

@@ -5,22 +5,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from etils import epath
-from ml_collections import ConfigDict
 
 from pqmim_jax import model_store
 from pqmim_jax.masking import stage_map
 from pqmim_jax.models import MaskedImageModel, build_autoencoder, build_mim
-from pqmim_jax.training import initialise_mim, pqvae_stage, rate
+from pqmim_jax.training import initialise_mim, pqvae_stage, rate, trained_autoencoder
 from pqmim_jax.training.batches import check_crop, first_images, stage_batches
-from pqmim_jax.training.checkpoints import restore_params
-from pqmim_jax.training.config import ConfigError, from_json
+from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.loop import run_stage
 from pqmim_jax.training.mim_step import build_mim_eval, build_mim_step
 from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
+from pqmim_jax.training.partition import gather
 from pqmim_jax.training.pqvae_loss import to_network
-from pqmim_jax.training.sharding import replicated
 from pqmim_jax.training.stage import Stage, sizes_of
 from pqmim_jax.training.state import TrainState
 from pqmim_jax.training.warm_start import take_matching
@@ -30,7 +27,9 @@ _PRICE_ROUNDS = 3  # of choosing by frequencies and counting again
 
 def train_mim(config, workdir, mesh) -> TrainState:
     """Trains (or goes on training) in `workdir`/mim, writes `workdir`/model."""
-    section, frozen = load_autoencoder(config, workdir)
+    source = config.mim_training.autoencoder or workdir
+    start = trained_autoencoder.of_workdir(source) or trained_autoencoder.of_model(source)
+    section, frozen = start.section, start.params
     stage = mim_stage(config, section)
     counts = training_set_counts(config, section, frozen)
     constants = (frozen, np.asarray(rate.static_bits(counts + 0.5)))
@@ -40,7 +39,7 @@ def train_mim(config, workdir, mesh) -> TrainState:
 
     batches = stage_batches(config, stage.name, mesh)
     state = run_stage(stage, constants, start, batches, config, mesh, workdir / stage.name)
-    params = whole(state.params, mesh)
+    params = gather(state.params, mesh)
     if jax.process_index() == 0:
         folder = workdir / model_store.WORKDIR_FOLDER
         write_model(config, section, frozen, params, counts, folder)
@@ -119,25 +118,6 @@ def training_stage_map(codec, schedule: str, side: int, num_codebooks: int) -> n
     return np.pad(stages, ((halo, halo), (halo, halo), (0, 0)), mode="wrap")
 
 
-def load_autoencoder(config, workdir) -> tuple[ConfigDict, dict]:
-    """Config section and parameters of the trained stage 1.
-
-    From `mim_training.autoencoder` (a workdir or a model folder; the section is the one stored
-    there) or, if that is empty, from `workdir`.
-    """
-    source = epath.Path(config.mim_training.autoencoder or workdir)
-    saved = source / "pqvae" / "config.json"
-    if saved.exists():
-        section = from_json(saved.read_text()).autoencoder
-        params = restore_params(source / "pqvae" / "checkpoints")
-        return ConfigDict(section.to_dict()), params
-    try:
-        stored = model_store.load_model(source)
-    except model_store.ModelError as error:
-        raise ConfigError(f"no trained autoencoder in {source}: train the pqvae stage") from error
-    return ConfigDict(stored.config["autoencoder"]), stored.autoencoder
-
-
 def training_set_counts(config, section, frozen: dict) -> np.ndarray:
     """(M, K) int64 codeword counts over some training crops, equal on all processes.
 
@@ -165,12 +145,6 @@ def training_set_counts(config, section, frozen: dict) -> np.ndarray:
     for _ in range(0 if weights is None else _PRICE_ROUNDS):
         counts = count(rate.penalty(rate.static_bits(counts + 0.5), weights[-1:]))
     return from_first_process(counts)
-
-
-def whole(tree, mesh) -> dict:
-    """Host arrays of a tree that may be split over devices and processes."""
-    gathered = jax.jit(lambda t: t, out_shardings=replicated(mesh))(tree)
-    return jax.tree.map(np.asarray, gathered)
 
 
 def write_model(config, section, frozen, params, counts: np.ndarray, path) -> None:

@@ -30,7 +30,7 @@ def build_optimizer(config) -> optax.GradientTransformation:
         optax.clip_by_global_norm(config.clip_norm),
         optax.adamw(
             learning_rate(config),
-            b1=0.9,
+            b1=config.adam_b1,
             b2=config.adam_b2,
             weight_decay=config.weight_decay,
             mask=lambda params: jax.tree_util.tree_map_with_path(_decays, params),

@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pqmim_jax.training.config import ConfigError
-from pqmim_jax.training.sharding import AXES
+from pqmim_jax.training.sharding import AXES, replicated
 
 
 def tree_shardings(shapes: Any, rules, mesh: Mesh) -> Any:
@@ -46,6 +46,12 @@ def place(tree: Any, shardings: Any) -> Any:
         return jax.make_array_from_callback(value.shape, sharding, lambda index: value[index])
 
     return jax.tree.map(one, tree, shardings)
+
+
+def gather(tree: Any, mesh: Mesh) -> Any:
+    """Host arrays of a tree that may be split over devices and processes; all must call it."""
+    whole = jax.jit(lambda t: t, out_shardings=replicated(mesh))(tree)
+    return jax.tree.map(np.asarray, whole)
 
 
 def _compile(rule) -> tuple[re.Pattern, tuple]:

@@ -13,8 +13,8 @@ CODEBOOK_UPDATES = ("ema", "gradient")
 
 
 def to_network(image: jax.Array) -> jax.Array:
-    """uint8 samples -> float32 in [-0.5, 0.5]."""
-    return image.astype(jnp.float32) / 255.0 - 0.5
+    """uint8 samples -> float32 in [-0.5, 0.5] (float64 where JAX is set to 64 bits)."""
+    return image.astype(float) / 255.0 - 0.5
 
 
 def sample_quality(key: jax.Array, batch: int, m: int, full_share: float) -> jax.Array:

@@ -1,5 +1,7 @@
 """One optimiser step of stage 1, the PQ-VAE, and its measure on validation images."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -58,16 +60,21 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
     return step
 
 
-def build_pqvae_eval(model: Autoencoder):
-    """Returns evaluate(params, batch) -> {"mse", "psnr"}, each (B,), at full quality.
+def build_pqvae_eval(model: Autoencoder, lpips_of: Callable | None = None):
+    """Returns evaluate(params, batch, *constants) -> {"mse", "psnr"}, each (B,), at full quality.
 
-    Nearest codewords, no rounding to 8 bits: cheap, and comparable between steps of a run.
+    With `lpips_of`, (*constants, a, b) -> (B,), also "lpips". Nearest codewords, no rounding to 8
+    bits: cheap, and comparable between steps of a run.
     """
 
-    def evaluate(params, batch) -> dict[str, jax.Array]:
+    def evaluate(params, batch, *constants) -> dict[str, jax.Array]:
         image = to_network(batch["image"])
         quality = jnp.full(image.shape[0], model.num_codebooks)
-        error = mse(model.apply({"params": params}, image, quality).reconstruction, image)
-        return {"mse": error, "psnr": 10 * jnp.log10(PEAK**2 / jnp.maximum(error, 1e-9))}
+        reconstruction = model.apply({"params": params}, image, quality).reconstruction
+        error = mse(reconstruction, image)
+        scores = {"mse": error, "psnr": 10 * jnp.log10(PEAK**2 / jnp.maximum(error, 1e-9))}
+        if lpips_of:
+            scores["lpips"] = lpips_of(*constants, reconstruction, image)
+        return scores
 
     return evaluate

@@ -6,6 +6,7 @@ from pqmim_jax.training.batches import STAGES
 from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.hyperprior_stage import train_hyperprior
 from pqmim_jax.training.mim_stage import train_mim
+from pqmim_jax.training.perceptual_stage import train_perceptual
 from pqmim_jax.training.pqvae_stage import train_pqvae
 from pqmim_jax.training.sharding import build_mesh
 
@@ -17,8 +18,8 @@ def train(config, workdir) -> None:
     path or a URL that `etils.epath` knows (gs://BUCKET/PATH), seen by all processes.
 
     Layout: `workdir/<stage>/{config.json, metrics.jsonl, timing.jsonl, checkpoints/}` and, after
-    the MIM, `workdir/model/` for `Codec.load(workdir)`; after the hyperprior, the same folder
-    for `HyperpriorCodec.load(workdir)`.
+    the MIM or a perceptual stage that keeps one, `workdir/model/` for `Codec.load(workdir)`;
+    after the hyperprior, the same folder for `HyperpriorCodec.load(workdir)`.
 
     Raises:
       ConfigError, DataError, ValueError: the config cannot be run, with the reason.
@@ -39,6 +40,8 @@ def train(config, workdir) -> None:
     mesh = build_mesh(config.mesh)
     if "pqvae" in config.stages:
         train_pqvae(config, workdir, mesh)
+    if "perceptual" in config.stages:
+        train_perceptual(config, workdir, mesh)
     if "mim" in config.stages:
         train_mim(config, workdir, mesh)
     if "hyperprior" in config.stages:

@@ -10,10 +10,20 @@ from pqmim_jax.training.codebook_state import CodebookState
 
 
 @flax.struct.dataclass
+class DiscriminatorState:
+    """The second player of adversarial training, with its own optimiser."""
+
+    params: Any  # parameter tree, float32
+    opt_state: optax.OptState
+    vectors: Any  # collection "spectral": power iterations of its kernels
+
+
+@flax.struct.dataclass
 class TrainState:
     """One stage's state; every leaf is saved in checkpoints."""
 
     step: jax.Array  # int32 scalar: optimiser steps taken
     params: Any  # parameter tree, float32
     opt_state: optax.OptState
-    codebook: CodebookState | None  # stage 1 only
+    codebook: CodebookState | None  # of a trained autoencoder with codebooks
+    discriminator: DiscriminatorState | None = None  # adversarial training only

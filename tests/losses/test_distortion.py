@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from pqmim_jax.losses.distortion import distortion, mse, one_minus_ms_ssim
+from pqmim_jax.losses.distortion import charbonnier, distortion, mse, one_minus_ms_ssim
 
 ms_ssim_loss = jax.jit(one_minus_ms_ssim)
 
@@ -90,3 +90,13 @@ def test_distortions_by_name():
     assert distortion("ms_ssim") is one_minus_ms_ssim
     with pytest.raises(ValueError, match=r"'lpips'.*mse, ms_ssim"):
         distortion("lpips")
+
+
+def test_charbonnier_is_the_absolute_error_of_large_and_the_squared_of_small_differences():
+    zero = np.zeros((1, 4, 4, 3), np.float32)
+    assert charbonnier(zero, zero) == 0
+    assert charbonnier(zero + 0.2, zero) == pytest.approx(0.2 * 255, rel=0.01)
+    small = 1e-4  # a tenth of the rounding at 0
+    assert charbonnier(zero + small, zero) == pytest.approx(255 * small**2 / 2e-3, rel=0.02)
+    gradient = jax.grad(lambda image: charbonnier(image, zero).sum())(zero)
+    assert not np.any(gradient)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import orbax.checkpoint as ocp
 import pytest
 from ml_collections import ConfigDict
 
@@ -48,3 +49,22 @@ def test_a_half_written_checkpoint_is_not_restored(tmp_path):
     checkpoints.close()
     assert (int(state.step), float(state.params["w"]), data) == (2, 2.0, {"taken": 2})
     assert float(restore_params(tmp_path)["w"]) == 2
+
+
+def test_a_checkpoint_from_before_there_were_discriminators_is_restored(tmp_path):
+    fields = {
+        "step": jnp.int32(4),
+        "params": {"w": jnp.float32(2)},
+        "opt_state": (),
+        "codebook": None,
+    }
+    with ocp.CheckpointManager(tmp_path) as manager:
+        saved = ocp.args.Composite(
+            state=ocp.args.StandardSave(fields), data=ocp.args.JsonSave({"taken": 1})
+        )
+        manager.save(4, args=saved)
+    options = ConfigDict({"every": 1, "kept": 2, "keep_every": 0, "best": 0})
+    checkpoints = Checkpoints(tmp_path, options, "validation/mse")
+    state, _ = checkpoints.restore(jax.eval_shape(lambda: TrainState(**fields)))
+    checkpoints.close()
+    assert (int(state.step), float(state.params["w"]), state.discriminator) == (4, 2.0, None)

@@ -15,6 +15,7 @@ def options(**overrides):
             "warmup_steps": 10,
             "final_lr_fraction": 0.1,
             "weight_decay": 0.0,
+            "adam_b1": 0.9,
             "adam_b2": 0.99,
             "clip_norm": 1.0,
             "lr_scales": (),

@@ -14,12 +14,23 @@ from pathlib import Path
 
 import jax
 
-from pqmim_jax.training import hyperprior_stage, mim_stage, multihost, pqvae_stage
+from pqmim_jax.training import (
+    hyperprior_stage,
+    mim_stage,
+    multihost,
+    perceptual_stage,
+    pqvae_stage,
+)
 from pqmim_jax.training.config import from_json
 from pqmim_jax.training.interruption import PeerLost
 from pqmim_jax.training.run import train
 
-MODULES = {"pqvae": pqvae_stage, "mim": mim_stage, "hyperprior": hyperprior_stage}
+MODULES = {
+    "pqvae": pqvae_stage,
+    "mim": mim_stage,
+    "hyperprior": hyperprior_stage,
+    "perceptual": perceptual_stage,
+}
 
 
 class Preempted:

@@ -1,0 +1,20 @@
+"""What the optimisation of every stage can be told."""
+
+
+def optimisation(**overrides) -> dict:
+    """Fields that all stages have, with their defaults; `overrides` replace or add some."""
+    return {
+        "steps": 1000,
+        "batch_size": 16,  # global
+        "accumulate_steps": 1,  # parts that a batch is split into, one in memory at a time
+        "remat": False,  # recompute blocks in the backward pass: less memory, more time
+        "learning_rate": 1e-3,  # peak
+        "warmup_steps": 50,
+        "final_lr_fraction": 0.01,
+        "weight_decay": 0.0,
+        "adam_b1": 0.9,
+        "adam_b2": 0.99,
+        "clip_norm": 1.0,
+        "lr_scales": (),  # ((regex of parameter path, factor), ...)
+        **overrides,
+    }
