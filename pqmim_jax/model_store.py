@@ -71,6 +71,11 @@ def holds_model(name_or_path: str | Path) -> bool:
         return False
 
 
+def kind_of(name_or_path: str | Path) -> str:
+    """Kind of the model there, such as "pqmim"; ModelError if there is none, or it is damaged."""
+    return str(_manifest(model_path(name_or_path)).get("kind", KIND))
+
+
 def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
     """Reads a model; ModelError if it is missing or damaged."""
     path = model_path(name_or_path)
@@ -94,15 +99,25 @@ def name_of(path: Path) -> str:
 def read_folder(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Manifest and tensors of a model folder; ModelError if damaged, or of another kind."""
     try:
-        manifest = json.loads((path / "model.json").read_text())
+        manifest = _manifest(path)
         found = manifest.get("kind", KIND)
         if found != kind:
             raise ModelError(f"{path} holds a model of kind {found!r}, not {kind!r}")
         if manifest["format"] != FORMAT:
             raise ModelError(f"{path}: model format {manifest['format']} is not supported")
         return manifest, load_file(path / "weights.safetensors")
-    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
+
+
+def _manifest(path: Path) -> dict:
+    try:
+        manifest = json.loads((path / "model.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    if not isinstance(manifest, dict):
+        raise ModelError(f"{path}: model.json is no JSON object")
+    return manifest
 
 
 def save_model(

@@ -16,17 +16,18 @@ from pqmim_jax.training.pqvae_loss import to_network
 from pqmim_jax.training.state import TrainState
 
 
-def hyperprior_generator(model: Hyperprior, options) -> GeneratorFn:
+def hyperprior_generator(model: Hyperprior, options, scales=None) -> GeneratorFn:
     """The hyperprior as a generator; `options` is the section `hyperprior_training`.
 
-    Losses are bits a pixel + lambda x distortion, lambda that of the rate drawn for the example.
+    Losses are bits a pixel + lambda x distortion, lambda that of the rate drawn for the example,
+    times `scales` (num_rates,) of that rate where given.
     Rows: `distortion`, `mse` (8-bit units), `bpp`, `hyper_bpp` (estimated bits a pixel), each
     (B,) float32. The condition is the latents that the synthesis transform saw.
 
     Raises:
       ConfigError: not one lambda, or not one target, for each rate.
     """
-    losses_of = _build_losses(model, options)
+    losses_of = _build_losses(model, options, scales)
 
     def generate(params, part, key) -> Generated:
         keys = jax.random.split(key, part["image"].shape[0])
@@ -89,7 +90,7 @@ def build_hyperprior_eval(model: Hyperprior, options):
     return evaluate
 
 
-def _build_losses(model: Hyperprior, options) -> Callable[..., Generated]:
+def _build_losses(model: Hyperprior, options, scales=None) -> Callable[..., Generated]:
     """(params, image (B, H, W, 3) uint8, key data (B, n) uint32, a key an example) -> Generated."""
     measure = distortion(options.distortion)
     lambdas = _per_rate("lambdas", options.lambdas, model.num_rates)
@@ -113,6 +114,8 @@ def _build_losses(model: Hyperprior, options) -> Callable[..., Generated]:
             above = _mean_at_rate(rows["bpp"], rate, model.num_rates) > targets
             weight = jnp.where(above, 1.0, options.below_target)[rate]
         losses = weight * rows["bpp"] + lambdas[rate] * rows["distortion"]
+        if scales is not None:
+            losses *= scales[rate]
         return Generated(out.reconstruction, out.latents, losses, rows)
 
     return losses_of

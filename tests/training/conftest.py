@@ -4,6 +4,8 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 from PIL import Image
 
+from pqmim_jax.losses.lpips import save_lpips
+from pqmim_jax.losses.lpips_weights import lpips_shapes
 from pqmim_jax.training import default_config
 
 
@@ -65,3 +67,24 @@ def _use_cache(cache):
     for name, value in cache.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="session")
+def lpips_file(tmp_path_factory):
+    """AlexNet with random weights."""
+    rng = np.random.default_rng(0)
+    flat = {
+        name: (rng.normal(size=shape) * 0.05).astype(np.float32)
+        for name, shape in lpips_shapes("alexnet").items()
+    }
+    tree = {"trunk": {}, "heads": {}}
+    for name, value in flat.items():
+        room, _, rest = name.partition("/")
+        layer, _, leaf = rest.partition("/")
+        if leaf:
+            tree[room].setdefault(layer, {})[leaf] = value
+        else:
+            tree[room][layer] = np.abs(value)
+    path = tmp_path_factory.mktemp("lpips") / "alexnet.safetensors"
+    save_lpips(tree, path)
+    return path

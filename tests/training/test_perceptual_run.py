@@ -5,13 +5,10 @@ import json
 import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 from train_in_process import Preempted
 from training_process import start
 
 from pqmim_jax import Codec, model_store
-from pqmim_jax.losses.lpips import save_lpips
-from pqmim_jax.losses.lpips_weights import lpips_shapes
 from pqmim_jax.models.autoencoder import ENCODING
 from pqmim_jax.training import default_config, perceptual_stage
 from pqmim_jax.training.checkpoints import restore_params
@@ -19,46 +16,6 @@ from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.interruption import Interrupted
 from pqmim_jax.training.random_model import save_random_model
 from pqmim_jax.training.run import train
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Lets the runs of this file, processes of their own included, share compiled programs."""
-    cache = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.2,
-    }
-    before = {name: getattr(jax.config, name) for name in cache}
-    _use_cache(cache)
-    yield {name.upper(): str(value) for name, value in cache.items()}
-    _use_cache(before)
-
-
-def _use_cache(cache):
-    for name, value in cache.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-
-
-@pytest.fixture(scope="module")
-def lpips_file(tmp_path_factory):
-    """AlexNet with random weights."""
-    rng = np.random.default_rng(0)
-    flat = {
-        name: (rng.normal(size=shape) * 0.05).astype(np.float32)
-        for name, shape in lpips_shapes("alexnet").items()
-    }
-    tree = {"trunk": {}, "heads": {}}
-    for name, value in flat.items():
-        room, _, rest = name.partition("/")
-        layer, _, leaf = rest.partition("/")
-        if leaf:
-            tree[room].setdefault(layer, {})[leaf] = value
-        else:
-            tree[room][layer] = np.abs(value)
-    path = tmp_path_factory.mktemp("lpips") / "alexnet.safetensors"
-    save_lpips(tree, path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,17 @@
 """From what a user names to codecs."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pqmim_jax import hyperprior_store
 from pqmim_jax.codec import Codec
 from pqmim_jax.evaluation.codecs.external import EXTERNAL_CODECS, ExternalCodec
 from pqmim_jax.evaluation.codecs.hyperprior import HyperpriorBaseline
 from pqmim_jax.evaluation.codecs.interface import EvaluatedCodec
 from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, PillowCodec
 from pqmim_jax.evaluation.codecs.pqmim import PqmimCodec
-from pqmim_jax.model_store import model_path
+from pqmim_jax.model_store import kind_of
 
 _GROUPS = {
     "classical": tuple(PILLOW_CODECS),
@@ -60,7 +60,7 @@ def load_models(
     """
     codecs = [
         HyperpriorBaseline(model, qualities)
-        if _kind(model) == "hyperprior"
+        if kind_of(model) == hyperprior_store.KIND
         else PqmimCodec(Codec.load(model), qualities, rate_weights, schedule)
         for model in models
     ]
@@ -75,11 +75,3 @@ def load_models(
         taken[codec.name] = codec.fingerprint
         distinct.append(codec)
     return distinct
-
-
-def _kind(model: str | Path) -> str | None:
-    """What a model's manifest says it is; None where it says nothing, or cannot be read."""
-    try:
-        return json.loads((model_path(model) / "model.json").read_text()).get("kind")
-    except (OSError, ValueError, AttributeError):
-        return None  # loading says what is wrong

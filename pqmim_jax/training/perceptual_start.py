@@ -1,0 +1,38 @@
+"""Where perceptual training starts: a PQ-VAE, or the hyperprior baseline."""
+
+from ml_collections import ConfigDict
+
+from pqmim_jax import hyperprior_store, model_store
+from pqmim_jax.hyperprior_store import StoredHyperprior
+from pqmim_jax.training import trained_autoencoder
+from pqmim_jax.training.trained_autoencoder import TrainedAutoencoder
+
+Start = TrainedAutoencoder | StoredHyperprior
+
+
+def find_start(config, workdir) -> Start:
+    """What `perceptual_training.start_from` names, or the pqvae stage of `workdir`.
+
+    Raises:
+      ConfigError, ModelError: there is no such model, or it is damaged.
+    """
+    source = config.perceptual_training.start_from
+    if source and model_store.holds_model(source):
+        if model_store.kind_of(source) == hyperprior_store.KIND:
+            return hyperprior_store.load_hyperprior(source)
+        return trained_autoencoder.of_model(source)
+    found = trained_autoencoder.of_workdir(source or workdir, ("pqvae",))
+    return found or trained_autoencoder.of_model(source or workdir)
+
+
+def with_sections_of(start: Start, config) -> ConfigDict:
+    """The config with the networks, and of a whole model the codec settings, that are there."""
+    config = ConfigDict(config.to_dict())
+    if isinstance(start, StoredHyperprior):
+        config.hyperprior = ConfigDict(start.config)
+        config.hyperprior_training.lambdas = tuple(start.lambdas)
+        return config
+    sections = start.model.config if start.model else {"autoencoder": start.section}
+    for name, section in sections.items():
+        config[name] = ConfigDict(section)
+    return config
