@@ -12,8 +12,6 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 FORMAT = 1
 DEFAULT = "small"
@@ -64,6 +62,9 @@ def model_path(name_or_path: str | Path) -> Path:
 
 def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
     """Reads a model; ModelError if it is missing or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
     path = model_path(name_or_path)
     try:
         text = (path / "model.json").read_text()
@@ -91,8 +92,10 @@ def save_model(
       autoencoder, mim: parameter trees.
       counts: (M, K) int.
     """
+    from safetensors.numpy import save
+
     path.mkdir(parents=True, exist_ok=True)
-    tensors = _flatten({"autoencoder": autoencoder, "mim": mim})
+    tensors = flatten({"autoencoder": autoencoder, "mim": mim})
     halves = {name: np.asarray(value, dtype, order="C") for name, value in tensors.items()}
     (path / "model.json").unlink(missing_ok=True)  # never an old manifest beside new weights
     (path / "weights.safetensors").write_bytes(save(halves))
@@ -117,11 +120,12 @@ def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
     return (crc ^ (crc >> 16)) & 0xFFFF
 
 
-def _flatten(tree: dict, prefix: str = "") -> dict[str, np.ndarray]:
+def flatten(tree: dict, prefix: str = "") -> dict[str, np.ndarray]:
+    """Leaves of a parameter tree by their path, "a/b/c"."""
     flat = {}
     for key, value in tree.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}/")
+            flat |= flatten(value, f"{prefix}{key}/")
         else:
             flat[prefix + key] = np.asarray(value)
     return flat

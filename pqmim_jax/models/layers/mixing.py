@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from pqmim_jax.models.layers.picture_sums import picture_sums
+from pqmim_jax.models.layers.precision import at_least_float32
 
 
 class DepthwiseFilter(nn.Module):
@@ -108,7 +109,7 @@ class WindowAttention(nn.Module):
             "relative_bias", nn.initializers.zeros, (2 * h - 1, 2 * w - 1, self.heads)
         )
         logits = jnp.matmul(q, k.swapaxes(-1, -2)) * (channels // self.heads) ** -0.5
-        logits = logits.astype(jnp.float32) + _bias_matrix(table, h, w)
+        logits = at_least_float32(logits) + _bias_matrix(table, h, w)
         weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)
         out = jnp.matmul(weights, v).transpose(0, 2, 1, 3).reshape(b, h, w, channels)
         return nn.Dense(channels, dtype=self.dtype, name="projection")(out)
