@@ -44,6 +44,7 @@ class Networks:
         self._config = model.config
         section, codec = model.config["autoencoder"], model.config["codec"]
         self.num_codebooks = section["num_codebooks"]
+        self.num_codewords = section["num_codewords"]
         self.latent_width = self.num_codebooks * section["codeword_dim"]
         self.f, self.window, self._halo = section["f"], codec["window"], codec["halo"]
         self._side = self.window + 2 * AUTOENCODER_HALO

@@ -13,6 +13,7 @@ from pqmim_jax.model_store import StoredModel
 from pqmim_jax.runtime.manifest import KINDS
 
 CODEBOOKS = "codebooks.bin"
+_OURS = {"pqmim": __version__}
 
 
 def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool = False) -> None:
@@ -31,22 +32,44 @@ def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool
     if kind not in KINDS:
         raise ValueError(f"unknown export format {kind!r}; choices: {', '.join(KINDS)}")
     check_target(folder, overwrite=overwrite)
+    content, files = _content(model, kind)
     codebooks = np.ascontiguousarray(as_compared(model), "<f4")
-    from pqmim_jax.export.onnx import onnx_files, onnx_versions
-
-    programs, files = onnx_files(model)
     manifest = {
         "kind": kind,
         "model": model.name,
         "fingerprint": f"{model.fingerprint:04x}",
-        "versions": {"pqmim": __version__, **onnx_versions()},
-        "config": flat_config(model),
+        **content,
+        "config": {**flat_config(model), **content.get("config", {})},
         "tables": table_rule(),
         "codebooks": {"file": CODEBOOKS, "dtype": "<f4", "shape": list(codebooks.shape)},
-        "programs": programs,
     }
     files[CODEBOOKS] = codebooks.tobytes()
     write_folder(folder, manifest, files, overwrite=overwrite)
+
+
+def _content(model: StoredModel, kind: str) -> tuple[dict, dict[str, bytes]]:
+    """What is in a manifest of this kind only, and the files.
+
+    Each kind needs packages of its own: they are imported here, when asked for.
+    """
+    if kind == "onnx":
+        from pqmim_jax.export.onnx import onnx_export, onnx_versions
+
+        programs, files = onnx_export(model)
+        return {"versions": {**_OURS, **onnx_versions()}, "programs": programs}, files
+    if kind == "stablehlo":
+        from pqmim_jax.export.stablehlo import stablehlo_export, stablehlo_facts
+
+        programs, files = stablehlo_export(model)
+        facts = stablehlo_facts()
+        versions = {**_OURS, "jax": facts.pop("jax")}
+        return {"versions": versions, **facts, "programs": programs}, files
+    from pqmim_jax.export.tensors import tensors_export, tensors_versions
+
+    tensors, files = tensors_export(model)
+    versions = {**_OURS, **tensors_versions()}
+    sections = {name: model.config[name] for name in ("autoencoder", "mim")}
+    return {"versions": versions, "config": sections, "tensors": tensors}, files
 
 
 def flat_config(model: StoredModel) -> dict:

@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pqmim_jax.export.errors import UnsupportedOperationError
+
 OPSET = 18
 IR_VERSION = 10  # read by ONNX Runtime since 1.18, and by its build for browsers
 _DTYPES = {
@@ -19,10 +21,6 @@ _DTYPES = {
     "uint8": TensorProto.UINT8,
     "bool": TensorProto.BOOL,
 }
-
-
-class UnsupportedOperationError(ValueError):
-    """A network uses something that cannot be exported; the message names it."""
 
 
 def onnx_dtype(dtype) -> int:

@@ -14,7 +14,8 @@ import onnx
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from pqmim_jax.export import products, shape_operations
-from pqmim_jax.export.graph import Graph, Tensor, UnsupportedOperationError
+from pqmim_jax.export.errors import UnsupportedOperationError
+from pqmim_jax.export.graph import Graph, Tensor
 from pqmim_jax.export.operations import RULES
 
 _RULE_MODULES = (products, shape_operations)  # imported for the rules they register

@@ -2,17 +2,15 @@
 
 from importlib import metadata
 
-import numpy as np
-
 from pqmim_jax.codec.networks import Networks
 from pqmim_jax.export.graph import OPSET
 from pqmim_jax.export.jaxpr_to_onnx import to_onnx
-from pqmim_jax.export.programs import ExportedProgram, exported_programs, ranges
+from pqmim_jax.export.programs import ExportedProgram, describe, exported_programs
 from pqmim_jax.export.verification import verify
 from pqmim_jax.model_store import StoredModel
 
 
-def onnx_files(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
+def onnx_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
     """Manifest section "programs" and the files of a model; each program is checked against JAX.
 
     Raises:
@@ -25,14 +23,7 @@ def onnx_files(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
     for program in (each for segments in programs.values() for each in segments):
         files[f"{program.name}.onnx"] = _serialised(program)
     verify(networks, programs, files)
-    limits = ranges(networks, model.config["autoencoder"]["num_codewords"])
-    described = {
-        role: [_describe(program, limits) for program in segments]
-        for role, segments in programs.items()
-    }
-    for role in ("context", "head"):
-        (described[role],) = described[role]
-    return described, files
+    return describe(programs, networks, ".onnx"), files
 
 
 def onnx_versions() -> dict:
@@ -46,19 +37,3 @@ def _serialised(program: ExportedProgram) -> bytes:
     with program.network.arithmetic():
         model = to_onnx(program.name, program.function, program.params, program.inputs, outputs)
     return model.SerializeToString(deterministic=True)
-
-
-def _describe(program: ExportedProgram, limits: dict) -> dict:
-    def described(arrays: dict) -> list[dict]:
-        return [
-            {
-                "name": name,
-                "shape": list(array.shape),
-                "dtype": np.dtype(array.dtype).name,
-                "range": limits.get(name),
-            }
-            for name, array in arrays.items()
-        ]
-
-    inputs, outputs = described(program.inputs), described(program.outputs)
-    return {"file": f"{program.name}.onnx", "inputs": inputs, "outputs": outputs}

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pqmim_jax.export.graph import Graph, Tensor, UnsupportedOperationError, onnx_dtype
+from pqmim_jax.export.errors import UnsupportedOperationError
+from pqmim_jax.export.graph import Graph, Tensor, onnx_dtype
 
 RULES: dict[str, Callable] = {}
 

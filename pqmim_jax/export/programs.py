@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import jax
+import numpy as np
 
 from pqmim_jax.codec.networks import Network, Networks
 from pqmim_jax.codec.segments import cut_into_segments
@@ -32,15 +33,41 @@ def exported_programs(networks: Networks) -> dict[str, list[ExportedProgram]]:
     }
 
 
-def ranges(networks: Networks, num_codewords: int) -> dict[str, list[int]]:
+def describe(
+    programs: dict[str, list[ExportedProgram]], networks: Networks, suffix: str
+) -> dict[str, dict | list[dict]]:
+    """Manifest section "programs": lists of segments, or the one program of a role."""
+    limits = _ranges(networks)
+
+    def arrays(shapes: dict) -> list[dict]:
+        return [
+            {
+                "name": name,
+                "shape": list(array.shape),
+                "dtype": np.dtype(array.dtype).name,
+                "range": limits.get(name),
+            }
+            for name, array in shapes.items()
+        ]
+
+    def one(program: ExportedProgram) -> dict:
+        inputs, outputs = arrays(program.inputs), arrays(program.outputs)
+        return {"file": program.name + suffix, "inputs": inputs, "outputs": outputs}
+
+    described = {role: list(map(one, segments)) for role, segments in programs.items()}
+    return described | {role: described[role][0] for role in ("context", "head")}
+
+
+def _ranges(networks: Networks) -> dict[str, list[int]]:
     """Least and largest value of inputs and outputs that have such, by name."""
+    indices = [-1, networks.num_codewords - 1]
     return {
         "image": [0, 255],
         "pixels": [0, 255],
         "mask": [0, 1],
         "quality": [1, networks.num_codebooks],
-        "visible": [-1, num_codewords - 1],
-        "known": [-1, num_codewords - 1],
+        "visible": indices,
+        "known": indices,
         "m": [0, networks.num_codebooks - 1],
         "fixed_logits": [-MAX_FIXED_LOGIT, MAX_FIXED_LOGIT],
     }
