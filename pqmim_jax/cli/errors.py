@@ -25,14 +25,21 @@ def user_message(error: BaseException) -> str | None:
     from pqmim_jax.model_store import ModelError
     from pqmim_jax.runtime.manifest import ExportError
 
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in _OPTIONAL:
-        return _OPTIONAL[error.name.split(".")[0]].format(package=error.name.split(".")[0])
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_package(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return _one_line(f"{where}{error.strerror}")
     if isinstance(error, CommandError | PqmError | ImageError | ModelError | ExportError | OSError):
         return _one_line(str(error))
     return None
+
+
+def _missing_package(error: ModuleNotFoundError) -> str | None:
+    room = (error.name or "").startswith("pqmim_jax.")  # left out of the runtime without JAX
+    package = "pqmim-jax" if room else (error.name or "").split(".")[0]
+    message = _WITHOUT_JAX if room else _OPTIONAL.get(package)
+    return message and message.format(package=package)
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from pqmim_jax.runtime.manifest import FORMAT, MANIFEST, ExportError, describe_file
+from pqmim_jax.runtime.manifest import FORMAT, MANIFEST, ExportError, describe_file, sealed
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:
@@ -33,14 +33,14 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 def write_folder(
     folder: Path, manifest: dict, files: dict[str, bytes], *, overwrite: bool
 ) -> None:
-    """Writes files and their manifest, which is completed by "format" and "files".
+    """Writes files and their manifest, which is completed by "format", "files", "sha256".
 
     Raises:
       ExportError, OSError: as `check_target`, or it cannot be written.
     """
     check_target(folder, overwrite=overwrite)
     listed = {name: describe_file(data) for name, data in sorted(files.items())}
-    manifest = {"format": FORMAT, **manifest, "files": listed}
+    manifest = sealed({"format": FORMAT, **manifest, "files": listed})
     text = json.dumps(manifest, indent=1) + "\n"
     partial = folder.absolute().parent / f".pqmim-{secrets.token_hex(8)}.partial"
     partial.mkdir()

@@ -2,6 +2,8 @@
 
 manifest.json         format, kind, model, fingerprint, versions, config, programs, files
 <the files it lists>  each with its length and SHA-256; nothing else is read
+
+Its field "sha256" is over all the others, so that no change goes unnoticed.
 """
 
 import hashlib
@@ -20,6 +22,13 @@ class ExportError(ValueError):
 def describe_file(data: bytes) -> dict:
     """What the manifest says of a file."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def sealed(manifest: dict) -> dict:
+    """The manifest with its own SHA-256."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    text = json.dumps(rest, sort_keys=True)
+    return {**rest, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def read_manifest(folder: Path, kind: str) -> dict:
@@ -43,6 +52,8 @@ def read_manifest(folder: Path, kind: str) -> dict:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise ExportError(f"{folder}: export format {found!r} is not supported ({FORMAT} is)")
+    if sealed(manifest) != manifest:
+        raise ExportError(f"{folder}: {MANIFEST} was changed after the export (SHA-256)")
     if manifest.get("kind") != kind:
         raise ExportError(f"{folder} is an export to {manifest.get('kind')!r}, not to {kind!r}")
     files = manifest.get("files")
