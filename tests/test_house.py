@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "images": {"limits"},
     "model_store": set(),
     "losses": {"models"},
+    "runtime": {"codec", "coding", "cores"},
+    "export": {"__version__", "codec", "coding", "masking", "model_store", "runtime"},
     "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
     "training": {"models", "losses", "masking", "data", "model_store"},
 }
@@ -31,6 +33,15 @@ WITHOUT_JAX = (
     "masking/spatial",
     "masking/codebook",
     "model_store",
+    "runtime",
+    "cli",
+    "codec/codec",
+    "codec/entropy_coding",
+    "codec/program_set",
+    "codec/quantization",
+    "codec/reading",
+    "codec/transform",
+    "codec/writing",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.

@@ -1,6 +1,5 @@
 """Which exceptions are the user's to mend, and how they are said in one line."""
 
-
 _WITHOUT_JAX = (
     "the package {package!r} is not installed: pip install pqmim-jax, or compress and decompress "
     "with --runtime onnx --model EXPORTED_FOLDER"

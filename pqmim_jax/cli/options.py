@@ -33,9 +33,7 @@ def add_command(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(
-        run=run, parser=parser, takes_extra=takes_extra, any_runtime=any_runtime
-    )
+    parser.set_defaults(run=run, parser=parser, takes_extra=takes_extra, any_runtime=any_runtime)
     return parser
 
 

@@ -30,9 +30,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     raise ExportError(f"{folder} exists and is not an exported folder: it is left as it is")
 
 
-def write_folder(
-    folder: Path, manifest: dict, files: dict[str, bytes], *, overwrite: bool
-) -> None:
+def write_folder(folder: Path, manifest: dict, files: dict[str, bytes], *, overwrite: bool) -> None:
     """Writes files and their manifest, which is completed by "format", "files", "sha256".
 
     Raises:

@@ -19,7 +19,15 @@ from pqmim_jax.export.graph import Graph, Tensor
 from pqmim_jax.export.operations import RULES
 
 _RULE_MODULES = (products, shape_operations)  # imported for the rules they register
-_CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint")
+_CALLS = (
+    "jit",
+    "pjit",
+    "closed_call",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "remat2",
+    "checkpoint",
+)
 _MAX_FOLDED = 2**16  # elements of a result that is computed here instead of by the graph
 
 

@@ -33,6 +33,14 @@ def _concatenate(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     return graph.add("Concat", parts, out.shape, out.dtype, axis=axis)
 
 
+@rule("stack")
+def _stack(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    out, axis = eqn.outvars[0].aval, int(eqn.params["axis"])
+    layer = (*out.shape[:axis], 1, *out.shape[axis + 1 :])
+    parts = [graph.reshaped(x, layer) for x in _full(graph, operands, eqn)]
+    return graph.add("Concat", parts, out.shape, out.dtype, axis=axis)
+
+
 @rule("split")
 def _split(graph: Graph, operands: list[Tensor], eqn) -> list[Tensor]:
     (x,) = _full(graph, operands, eqn)

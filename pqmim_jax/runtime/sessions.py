@@ -23,5 +23,6 @@ class Session:
         self._names = [each.name for each in self._session.get_inputs()]
 
     def __call__(self, *inputs) -> tuple[np.ndarray, ...]:
+        """All outputs for arrays or NumPy scalars of the program's shapes and dtypes."""
         arrays = (np.asarray(array) for array in inputs)
         return tuple(self._session.run(None, dict(zip(self._names, arrays, strict=True))))

@@ -59,12 +59,19 @@ def test_the_manifest_describes_every_program(manifest, stored):
     first = manifest["programs"]["encode"][0]["inputs"]
     pixels = side * section["f"]
     image = {"name": "image", "shape": [pixels, pixels, 3], "dtype": "uint8", "range": [0, 255]}
-    assert first == [image, {"name": "mask", "shape": [side] * 2, "dtype": "float32", "range": [0, 1]}]
+    assert first == [
+        image,
+        {"name": "mask", "shape": [side] * 2, "dtype": "float32", "range": [0, 1]},
+    ]
     head = manifest["programs"]["head"]
     assert [each["name"] for each in head["inputs"]] == ["context", "known", "m"]
     assert head["inputs"][0]["dtype"] == "float64"
     (logits,) = head["outputs"]
-    assert (logits["name"], logits["dtype"], logits["shape"]) == ("fixed_logits", "int32", [128, 16])
+    assert (logits["name"], logits["dtype"], logits["shape"]) == (
+        "fixed_logits",
+        "int32",
+        [128, 16],
+    )
     for before, after in zip(*(manifest["programs"]["decode"][i:] for i in (0, 1)), strict=False):
         handed_over = [(each["shape"], each["dtype"]) for each in before["outputs"]]
         assert handed_over == [(each["shape"], each["dtype"]) for each in after["inputs"]]
@@ -86,9 +93,7 @@ def test_the_other_backbone_is_exported_too(tmp_path):
 
     config = tiny_config()
     config.autoencoder.update(backbone="conv", f=8, num_codewords=4)
-    config.autoencoder.update(
-        encoder_width=4, encoder_depth=0, decoder_width=4, decoder_depth=0
-    )
+    config.autoencoder.update(encoder_width=4, encoder_depth=0, decoder_width=4, decoder_depth=0)
     config.codec.update(window=1, mim_precision="float32")
     config.mim.update(head="independent")
     save_random_model(tmp_path / "conv", config)

@@ -33,6 +33,7 @@ FUNCTIONS = {
     "choice": lambda x: jnp.where((x > 0) & ~(x > 1), x, -2 * x),
     "slices": lambda x: x[1:, ::2, -3:] + x[:-1, 1::2, :3],
     "joins": lambda x: jnp.concatenate([*jnp.split(x, 2, axis=1), x[:, :1]], axis=1),
+    "stack": lambda x: jnp.stack([x[0], x[1, :1] + jnp.zeros((4, 6), x.dtype)], axis=1),
     "padding": lambda x: jnp.pad(x, ((0, 1), (2, 0), (0, 0)), constant_values=3),
     "transposition": lambda x: jnp.moveaxis(x, 0, 2).swapaxes(0, 1),
     "product over two axes": lambda x: jnp.einsum("abc,dbc->da", x, 2 * x),

@@ -46,7 +46,7 @@ def test_every_weight_is_there_under_its_path(folder, stored):
 
 
 @pytest.mark.skipif(
-    TORCH_PYTHON == sys.executable and importlib.util.find_spec("torch") is None,
+    sys.executable == TORCH_PYTHON and importlib.util.find_spec("torch") is None,
     reason="no PyTorch here (PQMIM_TORCH_PYTHON names an interpreter that has it)",
 )
 @pytest.mark.parametrize("quality", [2, 4])

@@ -30,7 +30,17 @@ sys.meta_path.insert(0, Absent())
 from pqmim_jax.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-ABSENT = ("flax", "jax", "jaxlib", "ml_collections", "onnx", "safetensors", "scipy", "shtab", "tqdm")
+ABSENT = (
+    "flax",
+    "jax",
+    "jaxlib",
+    "ml_collections",
+    "onnx",
+    "safetensors",
+    "scipy",
+    "shtab",
+    "tqdm",
+)
 
 
 def without_jax(*arguments):
@@ -47,9 +57,7 @@ def test_compress_and_decompress_without_jax(onnx_folder, codec, tmp_path):
     assert done.returncode == 0, done.stderr
     expected = codec.decompress(file.read_bytes()).astype(int)
     file.write_bytes(codec.compress(PICTURE, quality=3))
-    done = without_jax(
-        "--runtime", "onnx", "decompress", file, "-o", back, "--model", onnx_folder
-    )
+    done = without_jax("--runtime", "onnx", "decompress", file, "-o", back, "--model", onnx_folder)
     assert done.returncode == 0, done.stderr
     expected = codec.decompress(file.read_bytes()).astype(int)
     assert np.abs(expected - np.asarray(Image.open(back))).max() <= 1
