@@ -49,7 +49,7 @@ class Programs:
     @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
         """See `ProgramSet.context`."""
-        return self._compile("context", self._networks.context)
+        return self._compile("context", self._networks.context_with_biases)
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:
