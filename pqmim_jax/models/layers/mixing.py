@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from pqmim_jax.models.layers.picture_sums import picture_sums
 from pqmim_jax.models.layers.precision import at_least_float32
 
-
 EXPANDED_BIASES = "expanded_biases"
 """Collection that may hold what `WindowAttention` makes of its table, for calls by the thousand."""
 
