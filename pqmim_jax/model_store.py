@@ -12,8 +12,6 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 FORMAT = 1
 KIND = "pqmim"  # of model; a manifest without one is of this kind
@@ -98,6 +96,9 @@ def name_of(path: Path) -> str:
 
 def read_folder(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Manifest and tensors of a model folder; ModelError if damaged, or of another kind."""
+    from safetensors import SafetensorError  # the runtime without JAX has no use for it
+    from safetensors.numpy import load_file
+
     try:
         manifest = _manifest(path)
         found = manifest.get("kind", KIND)
@@ -138,6 +139,8 @@ def save_model(
 
 def write_folder(path: Path, manifest: dict, tensors: dict[str, np.ndarray]) -> None:
     """Writes a model folder; the manifest last, so that a crash leaves no half model."""
+    from safetensors.numpy import save
+
     path.mkdir(parents=True, exist_ok=True)
     (path / "model.json").unlink(missing_ok=True)  # never an old manifest beside new weights
     (path / "weights.safetensors").write_bytes(save(tensors))

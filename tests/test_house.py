@@ -30,6 +30,8 @@ MAY_IMPORT = {
     "ablation": {
         *("training", "models", "codec", "coding", "masking", "data", "images", "model_store"),
     },
+    "runtime": {"codec", "coding", "cores"},
+    "export": {"__version__", "codec", "coding", "masking", "model_store", "runtime"},
 }
 WITHOUT_JAX = (
     "coding",
@@ -43,6 +45,15 @@ WITHOUT_JAX = (
     "weight_files",
     "evaluation/html",
     "hyperprior_store",
+    "runtime",
+    "cli",
+    "codec/codec",
+    "codec/entropy_coding",
+    "codec/program_set",
+    "codec/quantization",
+    "codec/reading",
+    "codec/transform",
+    "codec/writing",
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 # Optional, slow to import, or absent on machines that only train.

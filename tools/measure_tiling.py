@@ -18,7 +18,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from pqmim_jax.codec import Codec
-from pqmim_jax.codec.programs import AUTOENCODER_HALO
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.images import read_image
 from pqmim_jax.model_store import DEFAULT

@@ -13,9 +13,11 @@ from pqmim_jax.cli import (
     compress,
     decompress,
     evaluate,
+    export,
     info,
     manual,
     models,
+    options,
     preview,
     schedules,
     train,
@@ -31,6 +33,7 @@ _COMMANDS = (
     models,
     schedules,
     evaluate,
+    export,
     train,
     ablate,
     completion,
@@ -55,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, extra = build_parser().parse_known_args(argv)
     if extra and not args.takes_extra:
         args.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    if args.runtime != options.JAX and not args.any_runtime:
+        args.parser.error(f"there is no --runtime {args.runtime} for this command")
     args.extra = extra
     keep_freed_memory()
     try:
@@ -85,6 +90,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--show-traceback",
         action="store_true",
         help="before the one line that says what is wrong, print where it arose (for bug reports)",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=options.RUNTIMES,
+        default=options.JAX,
+        help="what runs the networks: jax (default), or onnx: ONNX Runtime and a --model that "
+        "`pqmim export` made, where JAX need not be installed; files are the same",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:

@@ -28,7 +28,12 @@ _CHOICES = ("quality", "rate_weight", "stages", "shrink")
 def add_parser(subparsers) -> None:
     """Adds the command."""
     parser = options.add_command(
-        subparsers, "compress", run, summary="make .pqm files of pictures", epilog=_EPILOG
+        subparsers,
+        "compress",
+        run,
+        summary="make .pqm files of pictures",
+        epilog=_EPILOG,
+        any_runtime=True,
     )
     files.add_files(parser, "pictures (PNG, JPEG, WebP, TIFF, AVIF, ...)", SUFFIX)
     options.add_model(parser)

@@ -24,7 +24,12 @@ A damaged file, or another model than the one that made it, is an error, never a
 def add_parser(subparsers) -> None:
     """Adds the command."""
     parser = options.add_command(
-        subparsers, "decompress", run, summary="make pictures of .pqm files", epilog=_EPILOG
+        subparsers,
+        "decompress",
+        run,
+        summary="make pictures of .pqm files",
+        epilog=_EPILOG,
+        any_runtime=True,
     )
     files.add_files(parser, ".pqm files", "of --format")
     parser.add_argument(

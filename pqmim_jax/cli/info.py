@@ -23,6 +23,7 @@ def add_parser(subparsers) -> None:
         run,
         summary="show what a .pqm file holds and where its bytes go",
         epilog=_EPILOG,
+        any_runtime=True,
     )
     options.add_pqm_file(parser)
     options.add_model(parser)

@@ -4,9 +4,18 @@ import argparse
 
 from pqmim_jax.limits import MAX_PIXELS
 
+JAX, ONNX = RUNTIMES = ("jax", "onnx")
+
 
 def add_command(
-    subparsers, name: str, run, *, summary: str, epilog: str, takes_extra: bool = False
+    subparsers,
+    name: str,
+    run,
+    *,
+    summary: str,
+    epilog: str,
+    takes_extra: bool = False,
+    any_runtime: bool = False,
 ) -> argparse.ArgumentParser:
     """Adds a command `name` that `run(args) -> exit code` carries out.
 
@@ -15,6 +24,7 @@ def add_command(
       epilog: shown as it stands below the options: examples, then, after an empty line, what else
         there is to know.
       takes_extra: unknown arguments go to `args.extra` instead of being wrong usage.
+      any_runtime: works with every `--runtime`, not with JAX only.
     """
     parser = subparsers.add_parser(
         name,
@@ -23,7 +33,7 @@ def add_command(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, parser=parser, takes_extra=takes_extra)
+    parser.set_defaults(run=run, parser=parser, takes_extra=takes_extra, any_runtime=any_runtime)
     return parser
 
 
@@ -33,7 +43,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="NAME_OR_PATH",
         help="a packaged model's name (see `pqmim models`), a model folder or a training workdir; "
-        "default: the packaged default model",
+        "default: the packaged default model. With --runtime onnx, an exported folder",
     ).complete = "file"
 
 
@@ -78,11 +88,25 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
 
 
 def load_codec(args: argparse.Namespace):
-    """The `Codec` of --model; ModelError if there is no such model."""
+    """The `Codec` of --model in --runtime; ModelError or ExportError if there is no such model."""
+    if args.runtime == ONNX:
+        return _load_exported(args.model)
     from pqmim_jax.codec import Codec
     from pqmim_jax.model_store import DEFAULT
 
     return Codec.load(args.model or DEFAULT)
+
+
+def _load_exported(folder: str | None):
+    from pqmim_jax.cli.errors import CommandError
+    from pqmim_jax.runtime import load_codec
+
+    if folder is None:
+        raise CommandError(
+            "--runtime onnx needs --model FOLDER, an exported model: where JAX is installed, "
+            "`pqmim export small --format onnx -o FOLDER` makes one"
+        )
+    return load_codec(folder)
 
 
 def check_schedule(spec: str | None) -> None:

@@ -24,6 +24,7 @@ def add_parser(subparsers) -> None:
         run,
         summary="show the picture after each stage of a .pqm file, with its bytes",
         epilog=_EPILOG,
+        any_runtime=True,
     )
     options.add_pqm_file(parser)
     parser.add_argument(

@@ -9,7 +9,7 @@ from pqmim_jax import masking, model_store
 from pqmim_jax.codec import channels, reading, transform, writing
 from pqmim_jax.codec.fill import Fill
 from pqmim_jax.codec.order import CodingOrder
-from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.program_set import Model, ProgramSet
 from pqmim_jax.codec.quantization import as_compared, squared_distances
 from pqmim_jax.codec.rate_control import fit_to_size
 from pqmim_jax.codec.resize import enlarge, reduce
@@ -23,15 +23,18 @@ from pqmim_jax.limits import MAX_PIXELS
 class Codec:
     """Compresses pictures of any size; see README for ten lines of use."""
 
-    def __init__(self, model: model_store.StoredModel, threads: int | None = None):
-        """Use `Codec.load`; `threads` is how many windows are coded at once (any number gives
-        the same bytes).
+    def __init__(self, model: Model, programs: ProgramSet, codebooks: np.ndarray):
+        """Use `Codec.load`, or `pqmim_jax.runtime.load_codec` without JAX.
+
+        Args:
+          programs: of the model.
+          codebooks: (M, K, d) float32, as compared and looked up.
         """
         self.model = model
-        self.programs = Programs(model, threads)
+        self.programs = programs
         self._f = model.config["autoencoder"]["f"]
         self._codec_config = model.config["codec"]
-        self._codebooks = as_compared(model)
+        self._codebooks = codebooks
         self.default_schedule = masking.canonical(self._codec_config["schedule"])
 
     @classmethod
@@ -40,10 +43,16 @@ class Codec:
     ) -> "Codec":
         """Loads a packaged model by name, or a model folder, or a training workdir.
 
+        Args:
+          threads: how many windows are coded at once (any number gives the same bytes).
+
         Raises:
           ModelError: there is no such model, or its files are damaged.
         """
-        return cls(model_store.load_model(name_or_path), threads)
+        from pqmim_jax.codec.programs import Programs  # JAX: other runtimes do without
+
+        model = model_store.load_model(name_or_path)
+        return cls(model, Programs(model, threads), as_compared(model))
 
     @property
     def qualities(self) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from pqmim_jax.codec.order import Chunk, CodingOrder
-from pqmim_jax.codec.programs import TOKENS_PER_BLOCK, Programs
+from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK, ProgramSet
 from pqmim_jax.codec.windows import WindowGrid
 
 # (cumulative tables (n, K+1) uint32, their chunk) -> symbols (n,)
@@ -18,7 +18,7 @@ SymbolSource = Callable[[np.ndarray, Chunk], np.ndarray]
 
 
 def run_stages(
-    programs: Programs,
+    programs: ProgramSet,
     order: CodingOrder,
     known: np.ndarray,
     stages: Iterable[int],
@@ -47,7 +47,7 @@ def run_stages(
 
 
 def _contexts(
-    programs: Programs,
+    programs: ProgramSet,
     grid: WindowGrid,
     origins: list[tuple[int, int]],
     known: np.ndarray,
@@ -66,7 +66,7 @@ def _contexts(
     return np.concatenate(programs.map(of_window, origins))
 
 
-def _tables(programs: Programs, contexts: np.ndarray, known: np.ndarray, m: int) -> np.ndarray:
+def _tables(programs: ProgramSet, contexts: np.ndarray, known: np.ndarray, m: int) -> np.ndarray:
     """(n, K+1) uint32 cumulative tables of sub-quantizer m, in blocks of a fixed size."""
     n = len(contexts)
     padding = ((0, -n % TOKENS_PER_BLOCK), (0, 0))

@@ -11,7 +11,7 @@ from pqmim_jax import masking
 from pqmim_jax.codec.entropy_coding import run_stages
 from pqmim_jax.codec.fill import Fill
 from pqmim_jax.codec.order import Chunk, CodingOrder
-from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.program_set import Model, ProgramSet
 from pqmim_jax.codec.stream import DamagedChunkError, SymbolReader, code_lengths
 from pqmim_jax.coding import (
     PRECISION,
@@ -27,7 +27,6 @@ from pqmim_jax.coding import (
     read_attachments,
 )
 from pqmim_jax.masking import UNKNOWN
-from pqmim_jax.model_store import StoredModel
 
 NOT_SENT = 65535  # what the checksum takes for indices that a hybrid file does not hold
 
@@ -44,7 +43,7 @@ class Content:
     damage: str | None  # one line on what is missing
 
 
-def check_header(header: Header, model: StoredModel, max_pixels: int) -> None:
+def check_header(header: Header, model: Model, max_pixels: int) -> None:
     """Refuses files that the model cannot decode, before anything is allocated.
 
     Args:
@@ -94,7 +93,7 @@ def check_length(header: Header, order: CodingOrder, num_codewords: int, size: i
 
 
 def read_content(
-    programs: Programs,
+    programs: ProgramSet,
     order: CodingOrder,
     header: Header,
     payload: RansPayload,

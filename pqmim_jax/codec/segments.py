@@ -6,19 +6,9 @@ itself is written, and trained, as one function.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var, jaxpr_as_fun
-
-
-@dataclass(frozen=True)
-class SegmentedProgram:
-    """Compiled segments with their parameters bound: first(*inputs), then rest(total, *state)."""
-
-    first: Callable[..., tuple]
-    rest: list[Callable[..., tuple]]
-    state_bytes: int  # the most that one window keeps from one segment to the next
 
 
 def cut_into_segments(function: Callable, params, *inputs) -> list[Callable]:

@@ -12,8 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from pqmim_jax.codec.programs import AUTOENCODER_HALO, Programs
-from pqmim_jax.codec.segments import SegmentedProgram
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO, ProgramSet, SegmentedProgram
 from pqmim_jax.codec.windows import WindowGrid
 
 Origin = tuple[int, int]
@@ -22,7 +21,7 @@ MAX_SAMPLED = 64  # windows that the sums are taken from
 MAX_STATE_BYTES = 512 * 2**20  # of what these windows keep from one sum to the next
 
 
-def encode_latents(programs: Programs, grid: WindowGrid, image: np.ndarray) -> np.ndarray:
+def encode_latents(programs: ProgramSet, grid: WindowGrid, image: np.ndarray) -> np.ndarray:
     """Encoder network.
 
     Args:
@@ -45,7 +44,7 @@ def encode_latents(programs: Programs, grid: WindowGrid, image: np.ndarray) -> n
 
 
 def decode_latents(
-    programs: Programs, grid: WindowGrid, latents: np.ndarray, quality: int
+    programs: ProgramSet, grid: WindowGrid, latents: np.ndarray, quality: int
 ) -> np.ndarray:
     """Decoder network.
 
@@ -71,7 +70,7 @@ def decode_latents(
 
 
 def _run(
-    programs: Programs,
+    programs: ProgramSet,
     program: SegmentedProgram,
     origins: list[Origin],
     inputs: Callable[[Origin], tuple],

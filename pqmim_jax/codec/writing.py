@@ -6,7 +6,7 @@ import numpy as np
 
 from pqmim_jax.codec.entropy_coding import run_stages
 from pqmim_jax.codec.order import Chunk, CodingOrder
-from pqmim_jax.codec.programs import Programs
+from pqmim_jax.codec.program_set import ProgramSet
 from pqmim_jax.codec.quantization import choose, squared_distances
 from pqmim_jax.codec.reading import checksum_of
 from pqmim_jax.codec.settings import Settings
@@ -26,7 +26,7 @@ class PreparedImage:
 
 
 def write(
-    programs: Programs,
+    programs: ProgramSet,
     order: CodingOrder,
     header: Header,
     latents: np.ndarray,

@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from pqmim_jax.models.layers.precision import at_least_float32
+
 
 class _Head(nn.Module):
     """Per-sub-quantizer two-layer network; subclasses say what of the token it sees."""
@@ -45,7 +47,7 @@ class _Head(nn.Module):
             causal = jax.vmap(_before)(w["token"], jnp.arange(self.num_codebooks))
             hidden = hidden + jnp.einsum("...e,meh->...mh", embedded.astype(self.dtype), causal)
         logits = jnp.einsum("...mh,mhk->...mk", nn.gelu(hidden), w["output"])
-        return logits.astype(jnp.float32) + w["output_bias"]
+        return at_least_float32(logits) + w["output_bias"]
 
     def one(self, context: jax.Array, embedded: jax.Array, m: jax.Array) -> jax.Array:
         """Like `all` for one m; (..., M*e) must hold mask embeddings from m on -> (..., K)."""
@@ -54,7 +56,7 @@ class _Head(nn.Module):
         if self.sees_token:
             hidden = hidden + embedded.astype(self.dtype) @ _before(w["token"][m], m)
         logits = nn.gelu(hidden) @ w["output"][m]
-        return logits.astype(jnp.float32) + w["output_bias"][m]
+        return at_least_float32(logits) + w["output_bias"][m]
 
     def _cast(self, weights: dict[str, jax.Array]) -> dict[str, jax.Array]:
         # Log frequencies need more than the 8 bits of a bfloat16: the output bias stays float32.

@@ -1,0 +1,142 @@
+"""One ONNX graph while it is being written."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from pqmim_jax.export.errors import UnsupportedOperationError
+
+OPSET = 18
+IR_VERSION = 10  # read by ONNX Runtime since 1.18, and by its build for browsers
+_DTYPES = {
+    "float16": TensorProto.FLOAT16,
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "bool": TensorProto.BOOL,
+}
+
+
+def onnx_dtype(dtype) -> int:
+    """ONNX's number of a dtype; UnsupportedOperationError if its runtimes lack kernels for it."""
+    name = np.dtype(dtype).name
+    if name not in _DTYPES:
+        raise UnsupportedOperationError(f"dtype {name} cannot be exported to ONNX")
+    return _DTYPES[name]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph.
+
+    Dimensions that the traced program has broadcast may still be 1 here: arithmetic broadcasts by
+    itself, other operations ask for `Graph.expanded`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+class Graph:
+    """Nodes and constants so far."""
+
+    def __init__(self, name: str):
+        """An empty graph."""
+        self._name = name
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[bytes, Tensor] = {}
+        self._initializers: list[TensorProto] = []
+
+    def add(self, op: str, inputs: Iterable[Tensor], shape, dtype, **attributes) -> Tensor:
+        """The one output of a new node."""
+        out = Tensor(f"{op}_{len(self._nodes)}", tuple(shape), np.dtype(dtype))
+        onnx_dtype(dtype)
+        names = [tensor.name for tensor in inputs]
+        self._nodes.append(helper.make_node(op, names, [out.name], **attributes))
+        return out
+
+    def add_split(self, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
+        """Parts of a tensor along an axis."""
+        shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
+        outs = [Tensor(f"Split_{len(self._nodes)}_{i}", s, x.dtype) for i, s in enumerate(shapes)]
+        names = [x.name, self.constant(np.array(sizes, np.int64)).name]
+        node = helper.make_node("Split", names, [out.name for out in outs], axis=axis)
+        self._nodes.append(node)
+        return outs
+
+    def constant(self, value: np.ndarray, name: str | None = None) -> Tensor:
+        """A tensor of known values; equal ones are stored once.
+
+        Floats that half precision holds exactly are stored so (weights are, on disk) and widened
+        by the graph, which its runtime does once, when it loads.
+        """
+        value = np.asarray(value)
+        key = hashlib.sha256(f"{value.dtype} {value.shape}".encode() + value.tobytes()).digest()
+        if key not in self._constants:
+            label = name or f"constant_{len(self._constants)}"
+            self._constants[key] = self._store(value, label)
+        return self._constants[key]
+
+    def _store(self, value: np.ndarray, label: str) -> Tensor:
+        stored, tensor = value, Tensor(label, value.shape, value.dtype)
+        onnx_dtype(value.dtype)
+        if value.dtype in (np.float32, np.float64) and value.size > 64:
+            with np.errstate(over="ignore"):
+                half = value.astype(np.float16)
+            stored = half if np.array_equal(half.astype(value.dtype), value) else value
+        self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(stored), label))
+        if stored is value:
+            return tensor
+        return self.add("Cast", [tensor], value.shape, value.dtype, to=onnx_dtype(value.dtype))
+
+    def expanded(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        """`x` with all its dimensions broadcast to `shape`."""
+        if x.shape == tuple(shape):
+            return x
+        target = self.constant(np.array(shape, np.int64))
+        return self.add("Expand", [x, target], shape, x.dtype)
+
+    def reshaped(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        """`x` with other dimensions, of the same size."""
+        if x.shape == tuple(shape):
+            return x
+        target = self.constant(np.array(shape, np.int64))
+        return self.add("Reshape", [x, target], shape, x.dtype)
+
+    def transposed(self, x: Tensor, order: Sequence[int]) -> Tensor:
+        """`x` with its dimensions in another order."""
+        if list(order) == list(range(len(order))):
+            return x
+        shape = [x.shape[i] for i in order]
+        return self.add("Transpose", [x], shape, x.dtype, perm=[int(i) for i in order])
+
+    def finish(self, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> onnx.ModelProto:
+        """The checked model; `outputs` maps the names they get to tensors of the graph."""
+        for name, tensor in outputs.items():
+            self._nodes.append(helper.make_node("Identity", [tensor.name], [name]))
+        graph = helper.make_graph(
+            self._nodes,
+            self._name,
+            [_value_info(name, tensor) for name, tensor in inputs.items()],
+            [_value_info(name, tensor) for name, tensor in outputs.items()],
+            self._initializers,
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="pqmim-jax",
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def _value_info(name: str, tensor: Tensor) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, onnx_dtype(tensor.dtype), tensor.shape)

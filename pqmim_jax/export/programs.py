@@ -1,0 +1,96 @@
+"""The programs of a model as every export names and cuts them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from pqmim_jax.codec.networks import Network, Networks
+from pqmim_jax.codec.segments import cut_into_segments
+from pqmim_jax.coding import MAX_FIXED_LOGIT
+
+
+@dataclass(frozen=True)
+class ExportedProgram:
+    """One function to be written down: function(params, *inputs) -> (outputs...)."""
+
+    name: str  # of its file, without suffix
+    function: Callable
+    params: dict
+    inputs: dict[str, jax.ShapeDtypeStruct]  # by name, in order
+    outputs: dict[str, jax.ShapeDtypeStruct]
+    network: Network  # that it is, or is a part of
+
+
+def exported_programs(networks: Networks) -> dict[str, list[ExportedProgram]]:
+    """Programs by their role: "encode" and "decode" in segments, "context" and "head" alone."""
+    return {
+        "encode": list(_segments("encode", networks.encode, "latents")),
+        "decode": list(_segments("decode", networks.decode, "pixels")),
+        "context": [_whole("context", networks.context, "context")],
+        "head": [_whole("head", networks.head_to_fixed_logits, "fixed_logits")],
+    }
+
+
+def describe(
+    programs: dict[str, list[ExportedProgram]], networks: Networks, suffix: str
+) -> dict[str, dict | list[dict]]:
+    """Manifest section "programs": lists of segments, or the one program of a role."""
+    limits = _ranges(networks)
+
+    def arrays(shapes: dict) -> list[dict]:
+        return [
+            {
+                "name": name,
+                "shape": list(array.shape),
+                "dtype": np.dtype(array.dtype).name,
+                "range": limits.get(name),
+            }
+            for name, array in shapes.items()
+        ]
+
+    def one(program: ExportedProgram) -> dict:
+        inputs, outputs = arrays(program.inputs), arrays(program.outputs)
+        return {"file": program.name + suffix, "inputs": inputs, "outputs": outputs}
+
+    described = {role: list(map(one, segments)) for role, segments in programs.items()}
+    return described | {role: described[role][0] for role in ("context", "head")}
+
+
+def _ranges(networks: Networks) -> dict[str, list[int]]:
+    """Least and largest value of inputs and outputs that have such, by name."""
+    indices = [-1, networks.num_codewords - 1]
+    return {
+        "image": [0, 255],
+        "pixels": [0, 255],
+        "mask": [0, 1],
+        "quality": [1, networks.num_codebooks],
+        "visible": indices,
+        "known": indices,
+        "m": [0, networks.num_codebooks - 1],
+        "fixed_logits": [-MAX_FIXED_LOGIT, MAX_FIXED_LOGIT],
+    }
+
+
+def _whole(name: str, network: Network, output: str) -> ExportedProgram:
+    def function(params, *inputs):
+        return (network.function(params, *inputs),)
+
+    with network.arithmetic():
+        (out,) = jax.eval_shape(function, network.params, *network.inputs.values())
+    return ExportedProgram(name, function, network.params, network.inputs, {output: out}, network)
+
+
+def _segments(name: str, network: Network, output: str) -> Iterator[ExportedProgram]:
+    inputs = network.inputs
+    functions = cut_into_segments(network.function, network.params, *inputs.values())
+    for i, function in enumerate(functions):
+        results = jax.eval_shape(function, network.params, *inputs.values())
+        last = i == len(functions) - 1
+        count = len(results) - 1
+        names = [output] if last else ["sums", *(f"next_state_{n}" for n in range(count))]
+        outputs = dict(zip(names, results, strict=True))
+        yield ExportedProgram(f"{name}-{i}", function, network.params, inputs, outputs, network)
+        names = ["total", *(f"state_{n}" for n in range(count))]
+        inputs = dict(zip(names, results, strict=True))

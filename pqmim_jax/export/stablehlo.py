@@ -1,0 +1,64 @@
+"""Models as StableHLO: `jax.export` artefacts, each for CPU, CUDA and TPU at once."""
+
+from importlib import metadata
+
+import jax
+import jax.export
+import numpy as np
+
+from pqmim_jax.codec.networks import Networks
+from pqmim_jax.export.programs import ExportedProgram, describe, exported_programs
+from pqmim_jax.model_store import StoredModel
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+COMPATIBILITY = (
+    "jax.export promises that an artefact runs with releases of JAX up to 6 months newer than the "
+    "one that wrote it, and 3 weeks older; later JAX refuses it: export again"
+)
+
+
+def stablehlo_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
+    """Manifest section "programs" and the files of a model, weights inside."""
+    networks = Networks(model)
+    programs = exported_programs(networks)
+    files = {
+        f"{program.name}.stablehlo": _serialised(program)
+        for segments in programs.values()
+        for program in segments
+    }
+    return describe(programs, networks, ".stablehlo"), files
+
+
+def stablehlo_facts() -> dict:
+    """Of what made the files, and what can read them."""
+    return {
+        "jax": metadata.version("jax"),
+        "calling_convention": jax.export.maximum_supported_calling_convention_version,
+        "platforms": list(PLATFORMS),
+        "compatibility": COMPATIBILITY,
+    }
+
+
+def _serialised(program: ExportedProgram) -> bytes:
+    with program.network.arithmetic():
+        stored = jax.tree.map(_smallest, program.params)
+
+        def function(*inputs):
+            params = jax.tree.map(_widened, stored, program.params)
+            return program.function(params, *inputs)
+
+        shapes = program.inputs.values()
+        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
+        return bytes(exported.serialize())
+
+
+def _smallest(value: np.ndarray) -> np.ndarray:
+    """The same numbers in half precision, where it holds them exactly."""
+    with np.errstate(over="ignore"):
+        half = value.astype(np.float16)
+    return half if np.array_equal(half.astype(value.dtype), value) else value
+
+
+def _widened(stored: np.ndarray, original: np.ndarray) -> jax.Array:
+    # Traced, so that the artefact holds the half-precision numbers; XLA widens them once.
+    return jax.lax.convert_element_type(stored, original.dtype)

@@ -1,0 +1,56 @@
+"""Models as plain named tensors (safetensors), for PyTorch and others."""
+
+from importlib import metadata
+
+import numpy as np
+
+from pqmim_jax.model_store import StoredModel, flatten
+
+WEIGHTS = "weights.safetensors"
+NAMES = "NAMES.txt"
+_GUIDE = """\
+Tensors of {model}, all float32. A name is the path of a layer, then the parameter's role:
+
+  kernel        of a dense layer (inputs, outputs): the transpose of torch.nn.Linear.weight;
+                of a depthwise 3x3 filter (3, 3, channels), zero padding;
+                of a convolution (3, 3, inputs, outputs)
+  scale, bias   of a layer normalisation (epsilon 1e-6); bias also of dense layers and filters
+  temperature   (heads, 1, 1), factor on the correlations of a cross-covariance attention
+  relative_bias (2n-1, 2n-1, heads), added to attention logits at query - key + n - 1
+  *_scale       of a block: factor on each channel of what a mixer adds
+  codebooks     (M, K, d): codeword k of sub-quantizer m
+  quality_bias  (M, M*d): row q-1 is added to latents of quality q before decoder.stem
+  tables        (M, K+1, e): embeddings of indices, row K of what is masked
+
+GELU is the tanh approximation. "config" in manifest.json has the widths, depths and heads.
+The order of computation is in the repository: pqmim_jax/models (JAX), tools/torch_decoder.py
+(the decoder in PyTorch).
+
+"""
+
+
+def tensors_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
+    """Manifest section "tensors" and the files of a model."""
+    from safetensors.numpy import save
+
+    tree = {"autoencoder": model.autoencoder, "mim": model.mim}
+    named = {
+        name.replace("/", "."): np.ascontiguousarray(value, np.float32)
+        for name, value in flatten(tree).items()
+    }
+    described = {
+        name: {
+            "shape": list(value.shape),
+            "dtype": "float32",
+            "range": [float(value.min()), float(value.max())],
+        }
+        for name, value in sorted(named.items())
+    }
+    rows = [f"{name}  {tuple(value.shape)}" for name, value in sorted(named.items())]
+    guide = _GUIDE.format(model=model.name) + "\n".join(rows) + "\n"
+    return described, {WEIGHTS: save(named), NAMES: guide.encode()}
+
+
+def tensors_versions() -> dict:
+    """Of what made the files."""
+    return {"safetensors": metadata.version("safetensors")}

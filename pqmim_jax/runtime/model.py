@@ -1,0 +1,68 @@
+"""An exported model as the codec needs it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pqmim_jax.runtime.manifest import MANIFEST, ExportError, read_file, read_manifest
+
+_AUTOENCODER = ("f", "num_codebooks", "num_codewords", "codeword_dim", "normalize_codes")
+_CODEC = ("window", "halo", "schedule", "rate_weights")
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """What the manifest of an export to ONNX says."""
+
+    folder: Path
+    manifest: dict
+    name: str
+    config: dict  # sections "autoencoder" and "codec", as far as they decide about files
+    fingerprint: int
+    codebooks: np.ndarray  # (M, K, d) float32, as compared and looked up
+
+    def program(self, description: dict) -> bytes:
+        """The ONNX model of an entry of the manifest's "programs"; raises ExportError."""
+        return read_file(self.folder, self.manifest, description["file"])
+
+
+def load_exported(folder: str | Path) -> ExportedModel:
+    """Reads what is needed at once; the programs are read when they are used.
+
+    Raises:
+      ExportError: the folder is missing, damaged, or no export to ONNX.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder, "onnx")
+    try:
+        flat = manifest["config"]
+        config = {
+            "autoencoder": {name: flat[name] for name in _AUTOENCODER},
+            "codec": {name: flat[name] for name in _CODEC},
+        }
+        _check_programs(manifest["programs"])
+        fingerprint = int(manifest["fingerprint"], 16)
+        codebooks = _codebooks(folder, manifest)
+        return ExportedModel(folder, manifest, manifest["model"], config, fingerprint, codebooks)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, ExportError):
+            raise
+        raise ExportError(f"{folder}: {MANIFEST} is damaged: {error!r}") from error
+
+
+def _check_programs(programs: dict) -> None:
+    for role in ("encode", "decode"):
+        if not programs[role]:
+            raise ValueError(f"no program {role!r}")
+    for each in (*programs["encode"], *programs["decode"], programs["context"], programs["head"]):
+        each["file"], each["inputs"], each["outputs"]
+
+
+def _codebooks(folder: Path, manifest: dict) -> np.ndarray:
+    described, flat = manifest["codebooks"], manifest["config"]
+    shape = tuple(flat[name] for name in ("num_codebooks", "num_codewords", "codeword_dim"))
+    if described["dtype"] != "<f4" or tuple(described["shape"]) != shape:
+        raise ValueError(f"codebooks are not float32 {shape}")
+    data = read_file(folder, manifest, described["file"])
+    return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)

@@ -1,0 +1,143 @@
+"""An exported model makes and reads the same files; a folder is whole or not there."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from pqmim_jax.coding import WrongModelError
+from pqmim_jax.export import export_model
+from pqmim_jax.export.errors import UnsupportedOperationError
+from pqmim_jax.export.operations import RULES
+from pqmim_jax.runtime import ExportError, load_codec
+
+
+@pytest.fixture(scope="module")
+def onnx_codec(onnx_folder):
+    return load_codec(onnx_folder, threads=2)
+
+
+@pytest.fixture(scope="module")
+def image():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (150, 90, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 2, "rate_weight": 500.0}, {"stages": 2}])
+def test_files_go_both_ways(codec, onnx_codec, image, options):
+    files = [each.compress(image, **options) for each in (codec, onnx_codec)]
+    for data in files:
+        pictures = [each.decompress(data).astype(int) for each in (codec, onnx_codec)]
+        assert np.abs(pictures[0] - pictures[1]).max() <= 1
+        bits = [each.info(data).stage_bits for each in (codec, onnx_codec)]
+        np.testing.assert_array_equal(*bits)
+
+
+def test_everything_that_a_codec_offers_is_there(codec, onnx_codec, image):
+    assert onnx_codec.qualities == codec.qualities
+    assert onnx_codec.limits == codec.limits
+    assert onnx_codec.model.fingerprint == codec.model.fingerprint
+    data = onnx_codec.compress_to_size(image, 200)
+    assert len(data) <= 200
+    assert codec.decompress(data).shape == image.shape
+
+
+def test_a_file_of_another_model_is_refused(onnx_codec, other_model, image):
+    from pqmim_jax import Codec
+
+    with pytest.raises(WrongModelError, match="another model"):
+        onnx_codec.decompress(Codec.load(other_model).compress(image[:16, :16]))
+
+
+def test_the_manifest_describes_every_program(manifest, stored):
+    section = stored.config["autoencoder"]
+    assert manifest["format"] == "pqmim-export/1"
+    assert int(manifest["fingerprint"], 16) == stored.fingerprint
+    assert manifest["codebooks"]["shape"] == [4, 16, 4]
+    side = stored.config["codec"]["window"] + 2 * manifest["config"]["autoencoder_halo"]
+    first = manifest["programs"]["encode"][0]["inputs"]
+    pixels = side * section["f"]
+    image = {"name": "image", "shape": [pixels, pixels, 3], "dtype": "uint8", "range": [0, 255]}
+    assert first == [
+        image,
+        {"name": "mask", "shape": [side] * 2, "dtype": "float32", "range": [0, 1]},
+    ]
+    head = manifest["programs"]["head"]
+    assert [each["name"] for each in head["inputs"]] == ["context", "known", "m"]
+    assert head["inputs"][0]["dtype"] == "float64"
+    (logits,) = head["outputs"]
+    assert (logits["name"], logits["dtype"], logits["shape"]) == (
+        "fixed_logits",
+        "int32",
+        [128, 16],
+    )
+    for before, after in zip(*(manifest["programs"]["decode"][i:] for i in (0, 1)), strict=False):
+        handed_over = [(each["shape"], each["dtype"]) for each in before["outputs"]]
+        assert handed_over == [(each["shape"], each["dtype"]) for each in after["inputs"]]
+
+
+def test_the_folder_says_nothing_of_where_it_was_made(onnx_folder, manifest, tiny_model):
+    from pqmim_jax import export
+
+    places = [str(tiny_model), str(onnx_folder.parent), export.__path__[0]]
+    for path in onnx_folder.iterdir():
+        data = path.read_bytes()
+        assert not any(place.encode() in data for place in places), path.name
+    assert {path.name for path in onnx_folder.iterdir()} == {*manifest["files"], "manifest.json"}
+
+
+def test_the_other_backbone_is_exported_too(tmp_path):
+    from pqmim_jax.model_store import load_model
+    from pqmim_jax.training.random_model import save_random_model, tiny_config
+
+    config = tiny_config()
+    config.autoencoder.update(backbone="conv", f=8, num_codewords=4)
+    config.autoencoder.update(encoder_width=4, encoder_depth=0, decoder_width=4, decoder_depth=0)
+    config.codec.update(window=1, mim_precision="float32")
+    config.mim.update(head="independent")
+    save_random_model(tmp_path / "conv", config)
+    export_model(load_model(tmp_path / "conv"), "onnx", tmp_path / "out")
+    codec = load_codec(tmp_path / "out")
+    picture = np.full((20, 20, 3), 90, np.uint8)
+    assert codec.decompress(codec.compress(picture)).shape == picture.shape
+
+
+def test_a_dtype_that_runtimes_lack_is_named(stored, tmp_path):
+    section = {**stored.config["autoencoder"], "dtype": "bfloat16"}
+    model = dataclasses.replace(stored, config={**stored.config, "autoencoder": section})
+    with pytest.raises(UnsupportedOperationError, match="bfloat16"):
+        export_model(model, "onnx", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_differs_from_jax_is_not_handed_out(stored, tmp_path, monkeypatch):
+    monkeypatch.setitem(RULES, "rsqrt", lambda graph, operands, eqn: operands[0])
+    with pytest.raises(ExportError, match=r"'encode-0'.*differs.*allowed"):
+        export_model(stored, "onnx", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten_unless_asked(stored, tmp_path):
+    folder = tmp_path / "out"
+    export_model(stored, "safetensors", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ExportError, match="exists already"):
+        export_model(stored, "safetensors", folder)
+    (folder / "leftover").write_text("x")
+    export_model(stored, "safetensors", folder, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_is_no_export_is_never_replaced(stored, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "manifest.json").write_text(json.dumps({"name": "an extension"}))
+    for name in ("file", "folder"):
+        with pytest.raises(ExportError, match="left as it is"):
+            export_model(stored, "safetensors", tmp_path / name, overwrite=True)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        export_model(stored, "safetensors", tmp_path / "no" / "where")
+    with pytest.raises(ValueError, match="choices: onnx, stablehlo, safetensors"):
+        export_model(stored, "tflite", tmp_path / "out")
