@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "coding": set(),
     "data": set(),
     "images": {"limits"},
+    "demo": set(),
     "model_store": set(),
     "losses": {"models"},
     "codec": {"models", "masking", "coding", "model_store", "cores", "limits"},
@@ -26,6 +27,7 @@ MAY_IMPORT = {
 WITHOUT_JAX = (
     "coding",
     "data",
+    "demo",
     "images",
     "masking/schedules",
     "masking/spatial",

@@ -16,6 +16,7 @@ from pqmim_jax.cli import (
     manual,
     models,
     preview,
+    serve_demo,
     train,
 )
 from pqmim_jax.cli.errors import user_message
@@ -29,6 +30,7 @@ _COMMANDS = (
     models,
     evaluate,
     train,
+    serve_demo,
     completion,
     manual,
 )

@@ -66,8 +66,8 @@ export class Codec {
   /**
    * The picture of a file.
    * @param {Uint8Array} data
-   * @param {object} on `header(facts)`, `preview(picture, stagesKnown)`, `progress(text, share)`;
-   *   each may return a promise, and `preview` may be null
+   * @param {object} on `header(facts)`, `progress(text, share)`, `stage(stagesKnown, stageBits)`,
+   *   `preview(picture, stagesKnown)`; each may return a promise, and `preview` may be null
    * @returns {Promise<{picture: {pixels: Uint8Array, width: number, height: number}, facts: object}>}
    *   pixels RGBA
    */
@@ -82,7 +82,8 @@ export class Codec {
     await on.progress(`Stage 1 of ${stages}`, 0);
     const content = await readContent(
       this.programs, this.codebooks, order, header, payload,
-      async (stage, view, known) => {
+      async (stage, view, known, stageBits) => {
+        await on.stage(stage, stageBits.slice(0, stage));
         await on.progress(`Stage ${stage + 1} of ${stages}`, stage / stages);
         if (on.preview) await on.preview(await this.#preview(header, order, view, known), stage);
       },
