@@ -163,9 +163,7 @@ class Chromium:
     def give_file(self, selector, path: Path):
         """Chooses a file in an <input type="file">."""
         found = self.send("Runtime.evaluate", expression=f"document.querySelector({selector!r})")
-        self.send(
-            "DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(path)]
-        )
+        self.send("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(path)])
 
     def screenshot(self, path: Path, *, whole: bool = True):
         """PNG of the page or of the window."""

@@ -55,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from pqmim_jax.demo import DemoError, open_server, served_files
 
     try:
-        server = open_server(
-            served_files(args.model, args.runtime), host=args.host, port=args.port
-        )
+        server = open_server(served_files(args.model, args.runtime), host=args.host, port=args.port)
     except DemoError as error:
         raise CommandError(str(error)) from error
     with server:

@@ -90,16 +90,20 @@ def _tables(random, rows, k, width=30) -> np.ndarray:
 
 def _rans(random) -> list:
     cases = []
-    for lanes, sizes in ((1, (5, 1, 0, 40)), (1, (1,)), (4, (3, 9)), (16, (100, 15)), (64, (1000,))):
+    for lanes, sizes in (
+        (1, (5, 1, 0, 40)),
+        (1, (1,)),
+        (4, (3, 9)),
+        (16, (100, 15)),
+        (64, (1000,)),
+    ):
         chunks, coder = [], RansEncoder()
         for size in sizes:
             tables = _tables(random, size, 40)
             symbols = random.integers(0, 40, size)
             starts = tables[np.arange(size), symbols]
             coder.push(starts, tables[np.arange(size), symbols + 1] - starts)
-            chunks.append(
-                {"tables": _bytes(tables), "symbols": _bytes(symbols.astype(np.uint16))}
-            )
+            chunks.append({"tables": _bytes(tables), "symbols": _bytes(symbols.astype(np.uint16))})
         tail = int(random.integers(0, 2**32))
         payload = coder.finish(tail, lanes)
         cases.append({"lanes": lanes, "tail": tail, "chunks": chunks, "data": _bytes(payload.data)})
@@ -157,7 +161,12 @@ def _checks(random) -> dict:
 
 def _resize(random) -> list:
     cases = []
-    for size, target in (((7, 5), (20, 9)), ((3, 4), (3, 31)), ((1, 1), (6, 5)), ((30, 9), (60, 18))):
+    for size, target in (
+        ((7, 5), (20, 9)),
+        ((3, 4), (3, 31)),
+        ((1, 1), (6, 5)),
+        ((30, 9), (60, 18)),
+    ):
         small = random.integers(0, 256, (*size, 3), np.uint8)
         case = {"from": size, "to": target, "pixels": _bytes(small)}
         cases.append(case | {"enlarged": _bytes(enlarge(small, target))})

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from demo_golden import write_golden
 
 SCRIPTS = Path(__file__).parent / "javascript"

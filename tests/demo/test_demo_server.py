@@ -109,7 +109,7 @@ def test_every_script_that_the_page_names_is_served(folders):
 def test_a_port_in_use_is_one_clear_error(folders):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(DemoError, match=f"cannot listen on 127.0.0.1:{port}: .*--port"):
+        with pytest.raises(DemoError, match=rf"cannot listen on 127.0.0.1:{port}: .*--port"):
             open_server(served_files(*folders), port=port)
     with pytest.raises(DemoError, match="cannot listen"):
         open_server({}, port=65536)
@@ -118,7 +118,7 @@ def test_a_port_in_use_is_one_clear_error(folders):
 def test_without_a_runtime_the_command_to_run_is_named(folders, monkeypatch, tmp_path):
     model, runtime = folders
     monkeypatch.setattr("pqmim_jax.demo.files.RUNTIME", tmp_path / "none")
-    with pytest.raises(DemoError, match="run: npm ci --prefix .*web$"):
+    with pytest.raises(DemoError, match=r"run: npm ci --prefix .*web$"):
         served_files(model)
     (runtime / RUNTIME_FILES[0]).unlink()
     with pytest.raises(DemoError, match="not the dist/ of onnxruntime-web"):

@@ -41,7 +41,13 @@ function begin(name) {
 
 async function take(file) {
   if (!file) return;
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  let bytes;
+  try {
+    bytes = new Uint8Array(await file.arrayBuffer());
+  } catch {
+    showError(`${file.name} cannot be read (is it a folder?)`);
+    return;
+  }
   const isPqm = looksLikePqm(bytes) || file.name.toLowerCase().endsWith(".pqm");
   source = { file, bytes: isPqm ? bytes : null };
   if (isPqm) decode(file.name, bytes);
@@ -160,7 +166,7 @@ function choose(stages) {
 function captionOf(stages) {
   const { facts, stageBits } = shown;
   const sent = Math.min(facts.stages ?? facts.stageCount, facts.stageCount);
-  if (stages === sent) return "all stages";
+  if (stages === sent) return `all ${sent} stages`;
   const bytes = stageBits.slice(0, stages).reduce((sum, bits) => sum + bits / 8, facts.headerBytes);
   return `after ${stages} of ${sent} stages, ${formatBytes(bytes)}: the rest is the model's guess`;
 }

@@ -35,7 +35,7 @@ export function showStages(facts, stageBits, isComplete, onChoose) {
   byId("stages").replaceChildren(...rows.map((row) => listItem(row, facts, onChoose, chosen)));
   byId("bar").replaceChildren(
     ...rows.filter(({ bytes }) => bytes !== null).map(({ bytes, colour }) => {
-      const part = document.createElement("span");
+      const part = element("span", "");
       part.style.width = `${(100 * bytes) / facts.bytes}%`;
       part.style.background = colour;
       return part;
@@ -60,14 +60,21 @@ function listItem({ name, bytes, colour, stage }, facts, onChoose, chosen) {
   button.disabled = !stage || bytes === null || onChoose === null;
   button.setAttribute("aria-pressed", String(stage !== undefined && stage === chosen));
   if (stage) button.addEventListener("click", () => onChoose(stage));
-  const mark = document.createElement("i");
-  mark.style.background = bytes === null ? "var(--line)" : colour;
-  const share = document.createElement("small");
-  share.textContent = bytes === null ? "" : `${((100 * bytes) / facts.bytes).toFixed(0)}%`;
-  button.append(mark, name, bytes === null ? "to come" : formatBytes(bytes), share);
-  const item = document.createElement("li");
+  const isThere = bytes !== null;
+  const mark = element("i", "");
+  mark.style.background = isThere ? colour : "var(--line)";
+  const size = element("span", isThere ? formatBytes(bytes) : "to come");
+  const share = element("small", isThere ? `${((100 * bytes) / facts.bytes).toFixed(0)}%` : "");
+  button.append(mark, element("span", name), size, share);
+  const item = element("li", "");
   item.append(button);
   return item;
+}
+
+function element(tag, text) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
 }
 
 /** Marks the stage whose picture is shown; 0 is none. */
@@ -83,7 +90,7 @@ export function showFacts(facts) {
     ["Picture", `${facts.width} × ${facts.height}${facts.grey ? ", grey" : ""}`],
     ["Quality", `${facts.quality} of ${facts.qualities}`],
     ["Model", `${facts.model} (${facts.fingerprint})`],
-    ["Order", facts.schedule],
+    ["Order", facts.schedule.replaceAll("*", " * ")],
     ["Header", formatBytes(facts.headerBytes)],
   ];
   if (facts.shrink > 1) rows.push(["Coded", `${facts.shrink} times smaller on each side`]);
@@ -92,11 +99,6 @@ export function showFacts(facts) {
   }
   if (facts.checkPeriod !== null) rows.push(["Checks", `after every ${facts.checkPeriod} chunks`]);
   byId("facts").replaceChildren(
-    ...rows.flatMap(([name, value]) => {
-      const [term, detail] = [document.createElement("dt"), document.createElement("dd")];
-      term.textContent = name;
-      detail.textContent = value;
-      return [term, detail];
-    }),
+    ...rows.flatMap(([name, value]) => [element("dt", name), element("dd", value)]),
   );
 }
