@@ -179,7 +179,7 @@ def test_what_is_wrong_is_said_and_no_picture_shown(page, codec, picture, tmp_pa
         path = tmp_path / name
         path.write_bytes(content)
         assert give(page, path) == "error"
-        assert page.run(f"/{message}/.test(document.getElementById('error').textContent)"), name
+        assert page.run(f"/{message}/i.test(document.getElementById('error').textContent)"), name
         assert page.run("document.getElementById('result').hidden")
 
 

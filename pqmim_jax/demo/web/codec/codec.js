@@ -7,7 +7,7 @@ import { decodeAlpha, encodeAlpha, joinChannels, splitChannels } from "./channel
 import { Codebooks } from "./codebooks.js";
 import { CodingOrder } from "./order.js";
 import { previewLatents } from "./preview.js";
-import { checkManifest, loadPrograms } from "./programs.js";
+import { Programs, checkManifest } from "./programs.js";
 import { checkHeader, checkLength, hex, readContent } from "./reading.js";
 import { resizeBicubic } from "./resize.js";
 import { decodeLatents, encodeLatents } from "./transform.js";
@@ -48,7 +48,9 @@ export class Codec {
       throw new ModelError(`${file} has ${bytes.length} bytes, not those of ${shape.join(" x ")}`);
     }
     const codebooks = new Codebooks(new Float32Array(bytes.slice().buffer), shape);
-    return new Codec(manifest, await loadPrograms(ort, manifest, fetchBytes), codebooks);
+    const programs = new Programs(ort, manifest, fetchBytes);
+    await programs.openDecoder();
+    return new Codec(manifest, programs, codebooks);
   }
 
   /** Default lambda of each quality. */

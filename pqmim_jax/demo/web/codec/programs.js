@@ -25,14 +25,33 @@ export function checkManifest(manifest) {
 
 /** The MIM and the autoencoder of a model. */
 export class Programs {
-  #sessions;
+  #fetchBytes;
+  #sessions = new Map();
 
-  /** Sessions by file name: see `loadPrograms`. */
-  constructor(ort, manifest, sessions) {
+  /** `fetchBytes(file)` gives a file of the manifest's folder. */
+  constructor(ort, manifest, fetchBytes) {
     this.ort = ort;
     this.config = manifest.config;
     this.programs = manifest.programs;
-    this.#sessions = sessions;
+    this.#fetchBytes = fetchBytes;
+  }
+
+  /** Opens all that decoding takes; the encoder, which many visits do without, waits for its use. */
+  async openDecoder() {
+    const { context, head, decode } = this.programs;
+    for (const { file } of [context, head, ...decode]) await this.#session(file);
+  }
+
+  async #session(file) {
+    if (!this.#sessions.has(file)) {
+      const bytes = await this.#fetchBytes(file);
+      try {
+        this.#sessions.set(file, await this.ort.InferenceSession.create(bytes));
+      } catch (error) {
+        throw new ModelError(`the program ${file} cannot be loaded: ${error.message}`);
+      }
+    }
+    return this.#sessions.get(file);
   }
 
   /** Runs a segment with its inputs in the manifest's order; resolves to its outputs' arrays. */
@@ -43,7 +62,8 @@ export class Programs {
       const data = given instanceof ARRAYS[dtype] ? given : ARRAYS[dtype].from(given);
       feeds[name] = new this.ort.Tensor(dtype, data, shape);
     });
-    const results = await this.#sessions.get(segment.file).run(feeds);
+    const session = await this.#session(segment.file);
+    const results = await session.run(feeds);
     return segment.outputs.map(({ name }) => results[name].data);
   }
 
@@ -92,20 +112,4 @@ export class Programs {
     }
     return tables;
   }
-}
-
-/** Opens every program of a manifest; `fetchBytes(file)` gives a file of its folder. */
-export async function loadPrograms(ort, manifest, fetchBytes) {
-  const { encode, decode, context, head } = manifest.programs;
-  const sessions = new Map();
-  for (const { file } of [context, head, ...decode, ...encode]) {
-    if (sessions.has(file)) continue;
-    try {
-      sessions.set(file, await ort.InferenceSession.create(await fetchBytes(file)));
-    } catch (error) {
-      if (error instanceof ModelError) throw error;
-      throw new ModelError(`the program ${file} cannot be loaded: ${error.message}`);
-    }
-  }
-  return new Programs(ort, manifest, sessions);
 }
