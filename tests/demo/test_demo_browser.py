@@ -164,6 +164,17 @@ def _psnr(a, b):
     return 10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
 
 
+def test_a_newer_file_takes_the_place_of_the_one_at_work(page, codec, picture, tmp_path):
+    older, newer = tmp_path / "older.png", tmp_path / "newer.pqm"
+    Image.fromarray(picture).save(older)
+    newer.write_bytes(codec.compress(picture[:32, :48]))
+    page.give_file("#file", older)
+    page.wait_for("document.body.dataset.state === 'working'")
+    assert give(page, newer) == "done"
+    assert shown(page).shape[:2] == (32, 48)
+    assert "newer.pqm" in text(page, "comparison")
+
+
 def test_what_is_wrong_is_said_and_no_picture_shown(page, codec, picture, tmp_path):
     data = codec.compress(picture[:40, :40])
     damaged = bytearray(data)

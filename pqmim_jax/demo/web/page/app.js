@@ -5,6 +5,7 @@ import { formatBytes, markStage, showFacts, showHeadline, showStages } from "./p
 import { hideOriginal, psnr, showDecoded, showNothing, showOriginal } from "./viewer.js";
 
 const byId = (id) => document.getElementById(id);
+const ONE_COLUMN = 860; // pixels; as in style.css
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 
 let job = 0;
@@ -37,6 +38,8 @@ function begin(name) {
   links.forEach((link) => URL.revokeObjectURL(link));
   links = [];
   markStage(0);
+  // Where everything is in one column, what happens next happens below.
+  if (window.innerWidth <= ONE_COLUMN) byId("work").scrollIntoView({ behavior: "smooth" });
 }
 
 async function take(file) {
@@ -168,7 +171,7 @@ function captionOf(stages) {
   const sent = Math.min(facts.stages ?? facts.stageCount, facts.stageCount);
   if (stages === sent) return `all ${sent} stages`;
   const bytes = stageBits.slice(0, stages).reduce((sum, bits) => sum + bits / 8, facts.headerBytes);
-  return `after ${stages} of ${sent} stages, ${formatBytes(bytes)}: the rest is the model's guess`;
+  return `after ${stages} of ${sent} stages, ${formatBytes(bytes)}: the rest is guessed or left out`;
 }
 
 function offer(id, blob, suffix) {
