@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 
 WEB = Path(__file__).parent / "web"
 """The page itself."""
@@ -52,7 +53,7 @@ def _runtime_files(folder: Path | None) -> dict[str, Path]:
     if missing and folder is not None:
         raise DemoError(f"{folder} has no {missing[0]}: it is not the dist/ of onnxruntime-web")
     if missing:
-        raise DemoError(f"onnxruntime-web is not installed, run: npm ci --prefix {WEB}")
+        raise DemoError(f"onnxruntime-web is not installed, run: npm ci --prefix {quote(str(WEB))}")
     return files
 
 

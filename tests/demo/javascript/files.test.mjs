@@ -9,6 +9,7 @@ const { codedSize } = await load("format/header.js");
 const { Codebooks } = await load("codec/codebooks.js");
 const { CodingOrder } = await load("codec/order.js");
 const { checkHeader, checkLength, readContent } = await load("codec/reading.js");
+const { checkManifest } = await load("codec/programs.js");
 const { WindowGrid } = await load("codec/windows.js");
 const { writeFile } = await load("codec/writing.js");
 
@@ -115,4 +116,20 @@ test("files of another model, of too many pixels and of too few bytes are refuse
   refused({ quality: file.M + 1 }, "CorruptFileError");
   refused({ schedule: "spiral" }, "CorruptFileError");
   assert.throws(() => checkLength(header, order, file.K, 0), { name: "TruncatedFileError" });
+});
+
+test("a manifest that lacks something is one clear error", () => {
+  const sizes = ["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"];
+  sizes.push("autoencoder_halo", "tokens_per_block", "mim_width");
+  const config = Object.fromEntries(sizes.map((name) => [name, 4]));
+  const manifest = { format: "pqmim-export/1", kind: "onnx", fingerprint: "53e", config };
+  checkManifest(manifest);
+  const refused = (changes, message) =>
+    assert.throws(() => checkManifest({ ...manifest, ...changes }), { name: "ModelError", message });
+  refused({ format: "pqmim-export/2" }, /not of the format "pqmim-export\/1"/);
+  refused({ kind: "stablehlo" }, /needs "onnx"/);
+  refused({ fingerprint: "xyz" }, /fingerprint/);
+  refused({ config: null }, /config\.f$/);
+  for (const name of sizes) refused({ config: { ...config, [name]: "4" } }, new RegExp(`config.${name}$`));
+  assert.throws(() => checkManifest(null), { name: "ModelError" });
 });

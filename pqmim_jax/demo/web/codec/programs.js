@@ -5,6 +5,10 @@ import { cumulativeTables } from "../format/pmf.js";
 import { forEachToken } from "./order.js";
 
 const FORMAT = "pqmim-export/1";
+const SIZES = [
+  ...["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"],
+  ...["autoencoder_halo", "tokens_per_block", "mim_width"],
+];
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
@@ -20,6 +24,14 @@ export function checkManifest(manifest) {
   }
   if (manifest.kind !== "onnx") {
     throw new ModelError(`the model folder holds "${manifest.kind}" programs; this page needs "onnx"`);
+  }
+  for (const name of SIZES) {
+    if (!Number.isInteger(manifest.config?.[name]) || manifest.config[name] < 0) {
+      throw new ModelError(`the model folder's manifest has no usable config.${name}`);
+    }
+  }
+  if (!/^[0-9a-f]{1,4}$/.test(manifest.fingerprint)) {
+    throw new ModelError("the model folder's manifest has no usable fingerprint");
   }
 }
 
