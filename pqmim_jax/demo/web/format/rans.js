@@ -103,7 +103,7 @@ export class RansDecoder {
     }
     if (this.#position === this.#words.length) {
       throw new TruncatedFileError(
-        `the file is cut short: its coded data ends too early, after ${this.#words.length} words`,
+        `the coded data ends after ${this.#words.length} words: the file is cut short, or damaged`,
       );
     }
     this.#hi[lane] = low;

@@ -51,7 +51,7 @@ function overhead(facts, stageBits) {
   }));
   const coded = stageBits.reduce((sum, bits) => sum + bits / 8, 0);
   const rest = attached.reduce((sum, { bytes }) => sum - bytes, facts.bytes - coded);
-  return [...attached, { name: "Header, checksum", bytes: rest, colour: "hsl(220 8% 55%)" }];
+  return [...attached, { name: "Overhead", bytes: rest, colour: "hsl(220 8% 55%)" }];
 }
 
 function listItem({ name, bytes, colour, stage }, facts, onChoose, chosen) {
