@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "coding": set(),
     "data": set(),
     "images": {"limits"},
+    "demo": set(),
     "model_store": set(),
     "weight_files": set(),
     "hyperprior_store": {"model_store"},
@@ -36,6 +37,7 @@ MAY_IMPORT = {
 WITHOUT_JAX = (
     "coding",
     "data",
+    "demo",
     "images",
     "masking/schedules",
     "masking/spatial",

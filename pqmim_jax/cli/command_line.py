@@ -20,6 +20,7 @@ from pqmim_jax.cli import (
     options,
     preview,
     schedules,
+    serve_demo,
     train,
 )
 from pqmim_jax.cli.errors import user_message
@@ -36,6 +37,7 @@ _COMMANDS = (
     export,
     train,
     ablate,
+    serve_demo,
     completion,
     manual,
 )

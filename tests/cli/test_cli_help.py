@@ -10,6 +10,7 @@ import pytest
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS")
 COMMANDS = {
     "compress", "decompress", "info", "models", "evaluate", "train", "completion", "help",
+    "serve-demo",
 }  # fmt: skip
 bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 

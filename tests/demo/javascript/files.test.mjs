@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { array, golden, WEB } from "./golden.mjs";
+
+const load = (path) => import(new URL(path, WEB));
+const { unpack } = await load("format/container.js");
+const { codedSize } = await load("format/header.js");
+const { Codebooks } = await load("codec/codebooks.js");
+const { CodingOrder } = await load("codec/order.js");
+const { checkHeader, checkLength, readContent } = await load("codec/reading.js");
+const { checkManifest } = await load("codec/programs.js");
+const { WindowGrid } = await load("codec/windows.js");
+const { writeFile } = await load("codec/writing.js");
+
+/** A model that says what the real one said, in the same order. */
+class RecordedModel {
+  constructor(chunks) {
+    this.rest = [...chunks];
+  }
+
+  async contexts() {
+    return null;
+  }
+
+  async tables(contexts, members, known, m) {
+    const { m: expected, tables } = this.rest.shift();
+    assert.equal(m, expected);
+    return array(Uint32Array, tables);
+  }
+}
+
+function setUp(file) {
+  const { header, payload } = unpack(array(Uint8Array, file.data));
+  const [height, width] = codedSize(header);
+  const grid = new WindowGrid({ height, width, ...file.config });
+  const order = new CodingOrder(grid, header.quality, header.schedule ?? file.config.schedule);
+  const values = array(Float32Array, file.codebooks);
+  const codebooks = new Codebooks(values, [file.M, file.K, values.length / file.M / file.K]);
+  return { header, payload, order, codebooks };
+}
+
+function indicesOf(known) {
+  const { rows, columns } = known.grid;
+  const indices = [];
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const at = known.at(y, x);
+      indices.push(...known.values.subarray(at, at + known.M));
+    }
+  }
+  return Int32Array.from(indices);
+}
+
+const read = (file, header, payload, order, codebooks) => {
+  checkLength(header, order, file.K, payload.data.length);
+  return readContent(new RecordedModel(file.chunks), codebooks, order, header, payload, async () => {});
+};
+
+test("files decode to the indices of Python", async () => {
+  for (const file of golden("files")) {
+    const { header, payload, order, codebooks } = setUp(file);
+    checkHeader(header, { name: "tiny", fingerprint: file.fingerprint, qualities: file.M });
+    if (header.stages !== null) continue; // the rest would be the model's to imagine
+    const content = await read(file, header, payload, order, codebooks);
+    assert.deepEqual(indicesOf(content.known), array(Int32Array, file.indices));
+    file.stage_bits.forEach((bits, i) => assert.ok(Math.abs(bits - content.stageBits[i]) < 1e-6));
+  }
+});
+
+test("the same latents give the same files", async () => {
+  for (const file of golden("files")) {
+    const { header, order, codebooks } = setUp(file);
+    if (header.stages !== null) continue;
+    const { data } = await writeFile(
+      new RecordedModel(file.chunks), codebooks, order, { ...header, checkPeriod: null },
+      array(Float32Array, file.latents), file.rate_weight, new Map(), null,
+    );
+    assert.deepEqual(data, array(Uint8Array, file.data));
+  }
+});
+
+test("every damaged byte and every cut is an error", async () => {
+  const [file] = golden("files");
+  const bytes = array(Uint8Array, file.data);
+  const model = { name: "tiny", fingerprint: file.fingerprint, qualities: file.M };
+  const attempt = async (data) => {
+    const { header, payload } = unpack(data);
+    checkHeader(header, model);
+    const [height, width] = codedSize(header);
+    if (height * width > 1e6) throw new RangeError("only a forged header is that large");
+    const grid = new WindowGrid({ height, width, ...file.config });
+    const order = new CodingOrder(grid, header.quality, header.schedule ?? file.config.schedule);
+    const { codebooks } = setUp(file);
+    return read(file, header, payload, order, codebooks);
+  };
+  await attempt(bytes);
+  for (let i = 0; i < bytes.length; i++) {
+    await assert.rejects(attempt(bytes.slice(0, i)), { message: /./ }, `cut at ${i}`);
+    for (const bit of [1, 128]) {
+      const damaged = bytes.slice();
+      damaged[i] ^= bit;
+      await assert.rejects(attempt(damaged), { message: /./ }, `bit ${bit} of byte ${i}`);
+    }
+  }
+});
+
+test("files of another model, of too many pixels and of too few bytes are refused", () => {
+  const [file] = golden("files");
+  const { header, order } = setUp(file);
+  const model = { name: "tiny", fingerprint: file.fingerprint, qualities: file.M };
+  const refused = (changes, name) =>
+    assert.throws(() => checkHeader({ ...header, ...changes }, model), { name });
+  refused({ fingerprint: file.fingerprint ^ 1 }, "WrongModelError");
+  refused({ width: 1e5, height: 1e5 }, "TooLargeError");
+  refused({ quality: file.M + 1 }, "CorruptFileError");
+  refused({ schedule: "spiral" }, "CorruptFileError");
+  assert.throws(() => checkLength(header, order, file.K, 0), { name: "TruncatedFileError" });
+});
+
+test("a manifest that lacks something is one clear error", () => {
+  const sizes = ["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"];
+  sizes.push("autoencoder_halo", "tokens_per_block", "mim_width");
+  const config = Object.fromEntries(sizes.map((name) => [name, 4]));
+  const manifest = { format: "pqmim-export/1", kind: "onnx", fingerprint: "53e", config };
+  checkManifest(manifest);
+  const refused = (changes, message) =>
+    assert.throws(() => checkManifest({ ...manifest, ...changes }), { name: "ModelError", message });
+  refused({ format: "pqmim-export/2" }, /not of the format "pqmim-export\/1"/);
+  refused({ kind: "stablehlo" }, /needs "onnx"/);
+  refused({ fingerprint: "xyz" }, /fingerprint/);
+  refused({ config: null }, /config\.f$/);
+  for (const name of sizes) refused({ config: { ...config, [name]: "4" } }, new RegExp(`config.${name}$`));
+  assert.throws(() => checkManifest(null), { name: "ModelError" });
+});
