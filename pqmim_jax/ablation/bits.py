@@ -36,7 +36,7 @@ def encode(programs: Programs, order: CodingOrder, indices: np.ndarray) -> Coded
 
     def source(tables: np.ndarray, chunk: Chunk) -> np.ndarray:
         symbols = indices[chunk.rows, chunk.columns, chunk.m]
-        bits[chunk.stage] += writer.write(tables, symbols)
+        bits[chunk.stage] += writer.write(tables, symbols).sum()
         return symbols
 
     _run(programs, order, source)

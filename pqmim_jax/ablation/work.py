@@ -181,7 +181,8 @@ class Workdir:
         codes.write_training_codes(self.config, self.model, path)
 
     def _write_evaluation(self, path: Path) -> None:
-        codes.write_evaluation_codes(self.config, Codec(self.model, self._threads), path)
+        codec = Codec.of(self.model, threads=self._threads)
+        codes.write_evaluation_codes(self.config, codec, path)
 
 
 def write_json(path: Path, value: dict) -> None:

@@ -49,9 +49,13 @@ class Codec:
         Raises:
           ModelError: there is no such model, or its files are damaged.
         """
+        return cls.of(model_store.load_model(name_or_path), threads=threads)
+
+    @classmethod
+    def of(cls, model: model_store.StoredModel, *, threads: int | None = None) -> "Codec":
+        """The codec of a model in memory; `threads` as in `load`."""
         from pqmim_jax.codec.programs import Programs  # JAX: other runtimes do without
 
-        model = model_store.load_model(name_or_path)
         return cls(model, Programs(model, threads), as_compared(model))
 
     @property
