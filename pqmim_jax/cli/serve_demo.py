@@ -43,7 +43,7 @@ def add_parser(subparsers) -> None:
         help="address to listen on (default: 127.0.0.1, this machine only)",
     )
     parser.add_argument(
-        "--runtime",
+        "--web-runtime",
         metavar="DIR",
         type=Path,
         help="dist/ folder of onnxruntime-web (default: where npm ci puts it)",
@@ -55,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     from pqmim_jax.demo import DemoError, open_server, served_files
 
     try:
-        server = open_server(served_files(args.model, args.runtime), host=args.host, port=args.port)
+        server = open_server(
+            served_files(args.model, args.web_runtime), host=args.host, port=args.port
+        )
     except DemoError as error:
         raise CommandError(str(error)) from error
     with server:

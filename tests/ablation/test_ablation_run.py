@@ -17,6 +17,8 @@ from pqmim_jax.ablation.work import Workdir
 from pqmim_jax.cli import main
 from pqmim_jax.training.config import ConfigError, load_config
 
+pytestmark = pytest.mark.slow  # minutes: it trains and measures, several times
+
 TABLES = ("results.csv", "results.jsonl", "images.csv", "comparisons.csv")
 
 
@@ -182,7 +184,6 @@ def test_a_config_of_a_training_is_none_of_an_ablation(tmp_path, capsys):
     assert "no config of an ablation" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_killed_processes_and_two_at_once_give_the_same_tables(ablation_config, tmp_path):
     def start(folder, *more):
         command = [sys.executable, "-m", "pqmim_jax", "ablate", f"--config={ablation_config}"]

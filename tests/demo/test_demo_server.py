@@ -150,6 +150,6 @@ def test_a_folder_that_is_no_model_is_one_clear_error(folders, manifest, message
 def test_command_says_in_one_line_what_is_missing(tmp_path, capsys):
     from pqmim_jax.cli import main
 
-    assert main(["serve-demo", "--model", str(tmp_path), "--runtime", str(tmp_path)]) == 1
+    assert main(["serve-demo", "--model", str(tmp_path), "--web-runtime", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("pqmim: error: ") and error.count("\n") == 1

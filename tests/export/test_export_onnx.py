@@ -87,6 +87,7 @@ def test_the_folder_says_nothing_of_where_it_was_made(onnx_folder, manifest, tin
     assert {path.name for path in onnx_folder.iterdir()} == {*manifest["files"], "manifest.json"}
 
 
+@pytest.mark.slow  # a minute of compiling
 def test_the_other_backbone_is_exported_too(tmp_path):
     from pqmim_jax.model_store import load_model
     from pqmim_jax.training.random_model import save_random_model, tiny_config
