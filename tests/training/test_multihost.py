@@ -39,6 +39,9 @@ def _blocks(config):
     for section in (config.pqvae_training, config.mim_training):
         section.update(steps=STEPS, batch_size=8)
     config.validation.update(source=config.data.source, every=10, batch_size=4)
+    # With this seed no sub-vector comes to lie halfway between two codewords. Where one does, the
+    # order of sums decides about its index, and losses part by 1e-3 on the same devices too.
+    config.seed = 3
     return config
 
 
@@ -55,18 +58,15 @@ def metrics(workdir, stage):
     return [json.loads(line) for line in (workdir / stage / "metrics.jsonl").open()]
 
 
-def assert_same_metrics(workdir, reference, rtol, settled=STEPS, drift=1):
-    """Within `rtol`; within `drift` times that after `settled` steps of the first stage."""
+def assert_same_metrics(workdir, reference, rtol):
     for stage in STAGES:
         lines, expected = metrics(workdir, stage), metrics(reference, stage)
         assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
         for line, other in zip(lines, expected, strict=True):
             assert line.keys() == other.keys()
-            early = stage == STAGES[0] and line["step"] <= settled
             for name in line:
                 # One sub-vector halfway between two codewords moves the others more than a loss.
                 tolerance = rtol if name in LOSSES else 10 * rtol
-                tolerance *= 1 if early else drift
                 message = f"{stage} step {line['step']} {name}"
                 a, b = (np.array(x[name], float) for x in (line, other))
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=message)
@@ -107,8 +107,7 @@ def test_shardings_and_memory_savers_do_not_change_the_losses(
     config.update_from_flattened_dict(changes)
     status, log = start(config, tmp_path / "run", cache, devices=4).wait_for_end()
     assert status == 0, log
-    # Sums are made in another order: sooner or later one index flips, and all that follows drifts.
-    assert_same_metrics(tmp_path / "run", reference, rtol=1e-4, settled=5, drift=100)
+    assert_same_metrics(tmp_path / "run", reference, rtol=1e-4)
     assert json.loads((tmp_path / "run" / "traces.json").read_text()) == {"pqvae": 1, "mim": 1}
 
 

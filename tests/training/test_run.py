@@ -41,6 +41,18 @@ def flat_weights(workdir):
 
 
 @pytest.fixture(scope="module")
+def make_config(make_config):
+    """With a seed by which no early step amplifies what the order of sums changes in a last bit."""
+
+    def make():
+        config = make_config()
+        config.seed = 2
+        return config
+
+    return make
+
+
+@pytest.fixture(scope="module")
 def uninterrupted(make_config, tmp_path_factory):
     """Workdir of a whole run on one device."""
     workdir = tmp_path_factory.mktemp("uninterrupted")
@@ -102,7 +114,7 @@ def test_four_devices_train_what_one_does(uninterrupted, tiny_config, tmp_path, 
     for stage in STAGES:
         for a, b in zip(metrics(four, stage), metrics(uninterrupted, stage), strict=True):
             for name in b:
-                np.testing.assert_allclose(a[name], b[name], rtol=1e-3, atol=1e-5, err_msg=name)
+                np.testing.assert_allclose(a[name], b[name], rtol=1e-5, atol=1e-6, err_msg=name)
     weights = flat_weights(uninterrupted)
     assert np.linalg.norm(flat_weights(four) - weights) < 1e-3 * np.linalg.norm(weights)
 
