@@ -22,7 +22,7 @@ from pqmim_jax import model_store
 from pqmim_jax.codec import Codec
 from pqmim_jax.codec.entropy_coding import run_stages
 from pqmim_jax.coding import Header, PqmError
-from pqmim_jax.evaluation.run import find_images
+from pqmim_jax.evaluation.pictures import find_images
 from pqmim_jax.export import export_model
 from pqmim_jax.images import read_image
 from pqmim_jax.masking import UNKNOWN

@@ -23,7 +23,7 @@ from claims.trainings import Budget, Training, trainings
 from claims.verdict import Finding, to_markdown
 
 from pqmim_jax.codec import Codec
-from pqmim_jax.evaluation.run import find_images
+from pqmim_jax.evaluation.pictures import find_images
 from pqmim_jax.images import read_image, write_atomically
 
 TARGETS = (200, 500, 1000, 2000)  # bytes
