@@ -13,7 +13,8 @@ examples:
   pqmim export WORKDIR --format safetensors -o weights
 
 onnx         programs for ONNX Runtime; with them this command works without JAX, on the same files
-stablehlo    the same programs as jax.export artefacts for cpu, cuda and tpu
+stablehlo    the same programs, for batches of any size, as jax.export artefacts for cpu, cuda and
+             tpu
 safetensors  plain named tensors, for PyTorch and others
 
 The folder is complete: no paths, no pickles; manifest.json describes and hashes each file. ONNX

@@ -5,6 +5,8 @@ decoder of a file must call the context and the head with the same batch, at lea
 is in float32, since row 0 of a larger batch may differ in its last bits.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 import jax
@@ -58,8 +60,21 @@ def _serialised(program: ExportedProgram) -> bytes:
             jax.ShapeDtypeStruct((batch, *array.shape), array.dtype)
             for array in program.inputs.values()
         ]
-        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
+        with _no_source_locations():
+            exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
         return bytes(exported.serialize())
+
+
+@contextmanager
+def _no_source_locations() -> Iterator[None]:
+    """Lowered operations otherwise name the files of this machine that they come from."""
+    name = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def _smallest(value: np.ndarray) -> np.ndarray:

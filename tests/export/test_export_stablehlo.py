@@ -104,3 +104,14 @@ def test_the_manifest_states_the_compatibility_window(folder):
     assert manifest["platforms"] == ["cpu", "cuda", "tpu"]
     assert "6 months" in manifest["compatibility"]
     assert manifest["versions"]["jax"] == jax.__version__
+
+
+def test_no_file_says_where_it_was_made(folder):
+    for path in folder.iterdir():
+        data = path.read_bytes()
+        assert b".py" not in data and b"site-packages" not in data, path.name
+
+
+def test_source_locations_are_left_out_of_artefacts_only(folder):
+    lowered = jax.jit(lambda x: x + 1).lower(np.float32(0))
+    assert "test_export_stablehlo.py" in lowered.as_text(debug_info=True)
