@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, extra = build_parser().parse_known_args(argv)
     if extra and not args.takes_extra:
         args.parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    args.runtime = options.chosen_runtime(args)
     if args.runtime != options.JAX and not args.any_runtime:
         args.parser.error(f"there is no --runtime {args.runtime} for this command")
     args.extra = extra
@@ -96,9 +97,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runtime",
         choices=options.RUNTIMES,
-        default=options.JAX,
-        help="what runs the networks: jax (default), or onnx: ONNX Runtime and a --model that "
-        "`pqmim export` made, where JAX need not be installed; files are the same",
+        help="what runs the networks: jax, or onnx: ONNX Runtime and a --model that `pqmim export` "
+        "made, where JAX need not be installed; files are the same (default: onnx if --model is "
+        "such a folder or JAX is not installed, otherwise jax)",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:

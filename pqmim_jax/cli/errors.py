@@ -1,8 +1,8 @@
 """Which exceptions are the user's to mend, and how they are said in one line."""
 
 _WITHOUT_JAX = (
-    "the package {package!r} is not installed: pip install pqmim-jax, or compress and decompress "
-    "with --runtime onnx --model EXPORTED_FOLDER"
+    "this needs the package {package!r}: pip install pqmim-jax (without it, compress, decompress, "
+    "info and preview work with an exported --model)"
 )
 _EXPORT = 'exporting needs the package {package!r}: pip install "pqmim-jax[export]"'
 _OPTIONAL = {

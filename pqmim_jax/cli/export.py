@@ -9,11 +9,12 @@ from pqmim_jax.runtime.manifest import KINDS
 _EPILOG = """\
 examples:
   pqmim export small --format onnx -o small-onnx
-  pqmim --runtime onnx decompress photo.pqm --model small-onnx
+  pqmim decompress photo.pqm --model small-onnx
   pqmim export WORKDIR --format safetensors -o weights
 
 onnx         programs for ONNX Runtime; with them this command works without JAX, on the same files
-stablehlo    the same programs as jax.export artefacts for cpu, cuda and tpu
+stablehlo    the same programs, for batches of any size, as jax.export artefacts for cpu, cuda and
+             tpu
 safetensors  plain named tensors, for PyTorch and others
 
 The folder is complete: no paths, no pickles; manifest.json describes and hashes each file. ONNX
@@ -44,12 +45,10 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports one model."""
+    from pqmim_jax.export import export_model
     from pqmim_jax.model_store import load_model
 
-    model = load_model(args.model)
-    from pqmim_jax.export import export_model
-
-    folder = Path(args.output)
+    model, folder = load_model(args.model), Path(args.output)
     export_model(model, args.kind, folder, overwrite=args.force)
     if not args.quiet:
         size = sum(file.stat().st_size for file in folder.iterdir())

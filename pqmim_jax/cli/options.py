@@ -1,10 +1,14 @@
 """Options that several commands share."""
 
 import argparse
+import os
+from importlib import util
+from pathlib import Path
 
 from pqmim_jax.limits import MAX_PIXELS
 
 JAX, ONNX = RUNTIMES = ("jax", "onnx")
+MODEL_VARIABLE = "PQMIM_MODEL"  # of the environment: --model, where that is not given
 
 
 def add_command(
@@ -42,8 +46,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="NAME_OR_PATH",
-        help="a packaged model's name (see `pqmim models`), a model folder or a training workdir; "
-        "default: the packaged default model. With --runtime onnx, an exported folder",
+        default=os.environ.get(MODEL_VARIABLE) or None,
+        help="a packaged model's name (see `pqmim models`), a model folder, a training workdir, or "
+        f"a folder that `pqmim export` made; default: ${MODEL_VARIABLE}, or else the packaged "
+        "default model",
     ).complete = "file"
 
 
@@ -87,6 +93,19 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def chosen_runtime(args: argparse.Namespace) -> str:
+    """What runs the networks of a command: --runtime, or what --model and this machine ask for."""
+    if args.runtime is not None or not args.any_runtime:
+        return args.runtime or JAX
+    return ONNX if _is_exported(args.model) or util.find_spec("jax") is None else JAX
+
+
+def _is_exported(model: str | None) -> bool:
+    from pqmim_jax.runtime.manifest import MANIFEST
+
+    return model is not None and (Path(model) / MANIFEST).is_file()
+
+
 def load_codec(args: argparse.Namespace):
     """The `Codec` of --model in --runtime; ModelError or ExportError if there is no such model."""
     if args.runtime == ONNX:
@@ -103,8 +122,8 @@ def _load_exported(folder: str | None):
 
     if folder is None:
         raise CommandError(
-            "--runtime onnx needs --model FOLDER, an exported model: where JAX is installed, "
-            "`pqmim export small --format onnx -o FOLDER` makes one"
+            f"ONNX Runtime needs --model FOLDER, or {MODEL_VARIABLE} set to it: a model that was "
+            "exported where JAX is installed, by `pqmim export small --format onnx -o FOLDER`"
         )
     return load_codec(folder)
 

@@ -34,16 +34,24 @@ def exported_programs(networks: Networks) -> dict[str, list[ExportedProgram]]:
 
 
 def describe(
-    programs: dict[str, list[ExportedProgram]], networks: Networks, suffix: str
+    programs: dict[str, list[ExportedProgram]],
+    networks: Networks,
+    suffix: str,
+    leading: tuple[str, ...] = (),
 ) -> dict[str, dict | list[dict]]:
-    """Manifest section "programs": lists of segments, or the one program of a role."""
+    """Manifest section "programs": lists of segments, or the one program of a role.
+
+    Args:
+      suffix: of the programs' files.
+      leading: names of dimensions of any size that every input and output has in front.
+    """
     limits = _ranges(networks)
 
     def arrays(shapes: dict) -> list[dict]:
         return [
             {
                 "name": name,
-                "shape": list(array.shape),
+                "shape": [*leading, *array.shape],
                 "dtype": np.dtype(array.dtype).name,
                 "range": limits.get(name),
             }

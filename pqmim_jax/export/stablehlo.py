@@ -1,5 +1,12 @@
-"""Models as StableHLO: `jax.export` artefacts, each for CPU, CUDA and TPU at once."""
+"""Models as StableHLO: `jax.export` artefacts, each for CPU, CUDA and TPU at once.
 
+Every input and output has a leading batch dimension of any size. Files need none: encoder and
+decoder of a file must call the context and the head with the same batch, at least where the MIM
+is in float32, since row 0 of a larger batch may differ in its last bits.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 import jax
@@ -11,6 +18,7 @@ from pqmim_jax.export.programs import ExportedProgram, describe, exported_progra
 from pqmim_jax.model_store import StoredModel
 
 PLATFORMS = ("cpu", "cuda", "tpu")
+BATCH = "batch"  # name of the leading dimension
 COMPATIBILITY = (
     "jax.export promises that an artefact runs with releases of JAX up to 6 months newer than the "
     "one that wrote it, and 3 weeks older; later JAX refuses it: export again"
@@ -26,7 +34,7 @@ def stablehlo_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
         for segments in programs.values()
         for program in segments
     }
-    return describe(programs, networks, ".stablehlo"), files
+    return describe(programs, networks, ".stablehlo", (BATCH,)), files
 
 
 def stablehlo_facts() -> dict:
@@ -43,13 +51,30 @@ def _serialised(program: ExportedProgram) -> bytes:
     with program.network.arithmetic():
         stored = jax.tree.map(_smallest, program.params)
 
-        def function(*inputs):
+        def function(*batches):
             params = jax.tree.map(_widened, stored, program.params)
-            return program.function(params, *inputs)
+            return jax.vmap(lambda *inputs: program.function(params, *inputs))(*batches)
 
-        shapes = program.inputs.values()
-        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
+        (batch,) = jax.export.symbolic_shape(BATCH)
+        shapes = [
+            jax.ShapeDtypeStruct((batch, *array.shape), array.dtype)
+            for array in program.inputs.values()
+        ]
+        with _no_source_locations():
+            exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
         return bytes(exported.serialize())
+
+
+@contextmanager
+def _no_source_locations() -> Iterator[None]:
+    """Lowered operations otherwise name the files of this machine that they come from."""
+    name = "jax_traceback_in_locations_limit"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def _smallest(value: np.ndarray) -> np.ndarray:

@@ -38,7 +38,8 @@ def read_manifest(folder: Path, kind: str) -> dict:
       kind: one of KINDS, that it must be.
 
     Raises:
-      ExportError: there is none, it is damaged, or of another kind.
+      ExportError: there is none, it is damaged, or of another kind, or a file that it lists is
+        missing or of another length.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -59,7 +60,21 @@ def read_manifest(folder: Path, kind: str) -> dict:
     files = manifest.get("files")
     if not isinstance(files, dict) or not all(map(_is_plain_name, files)):
         raise ExportError(f"{folder}: {MANIFEST} lists no files, or files outside its folder")
+    for name, listed in files.items():
+        _check_size(folder / name, listed)
     return manifest
+
+
+def _check_size(path: Path, listed: dict) -> None:
+    """Finds out before any work that a file is missing or cut short; hashes are for `read_file`."""
+    try:
+        size, expected = path.stat().st_size, listed["bytes"]
+    except OSError as error:
+        raise ExportError(f"{path}: {error.strerror}") from error
+    except (KeyError, TypeError) as error:
+        raise ExportError(f"{path.parent}: {MANIFEST} is damaged: {error!r}") from error
+    if size != expected:
+        raise ExportError(f"{path} has {size} bytes, {MANIFEST} lists {expected}")
 
 
 def read_file(folder: Path, manifest: dict, name: str) -> bytes:

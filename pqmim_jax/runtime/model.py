@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO, TOKENS_PER_BLOCK
 from pqmim_jax.runtime.manifest import MANIFEST, ExportError, read_file, read_manifest
+from pqmim_jax.runtime.shapes import check_shapes
 
 _AUTOENCODER = ("f", "num_codebooks", "num_codewords", "codeword_dim", "normalize_codes")
 _CODEC = ("window", "halo", "schedule", "rate_weights")
@@ -41,7 +43,8 @@ def load_exported(folder: str | Path) -> ExportedModel:
             "autoencoder": {name: flat[name] for name in _AUTOENCODER},
             "codec": {name: flat[name] for name in _CODEC},
         }
-        _check_programs(manifest["programs"])
+        _check_versions(folder, flat)
+        _check_programs(manifest["programs"], flat)
         fingerprint = int(manifest["fingerprint"], 16)
         codebooks = _codebooks(folder, manifest)
         return ExportedModel(folder, manifest, manifest["model"], config, fingerprint, codebooks)
@@ -51,12 +54,20 @@ def load_exported(folder: str | Path) -> ExportedModel:
         raise ExportError(f"{folder}: {MANIFEST} is damaged: {error!r}") from error
 
 
-def _check_programs(programs: dict) -> None:
-    for role in ("encode", "decode"):
-        if not programs[role]:
-            raise ValueError(f"no program {role!r}")
+def _check_versions(folder: Path, flat: dict) -> None:
+    ours = {"autoencoder_halo": AUTOENCODER_HALO, "tokens_per_block": TOKENS_PER_BLOCK}
+    for name, value in ours.items():
+        if flat.get(name) != value:
+            what = f"{name} is {flat.get(name)}, here {value}"
+            raise ExportError(f"{folder} was exported by another version: {what}")
+
+
+def _check_programs(programs: dict, config: dict) -> None:
     for each in (*programs["encode"], *programs["decode"], programs["context"], programs["head"]):
-        each["file"], each["inputs"], each["outputs"]
+        each["file"]
+        for array in (*each["inputs"], *each["outputs"]):
+            array["name"], array["dtype"]
+    check_shapes(programs, config)
 
 
 def _codebooks(folder: Path, manifest: dict) -> np.ndarray:

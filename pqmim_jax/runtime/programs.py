@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, TOKENS_PER_BLOCK, SegmentedProgram
+from pqmim_jax.codec.program_set import SegmentedProgram
 from pqmim_jax.coding import cumulative, frequencies
 from pqmim_jax.cores import usable_cores
-from pqmim_jax.runtime.manifest import ExportError
+from pqmim_jax.runtime.manifest import MANIFEST, ExportError
 from pqmim_jax.runtime.model import ExportedModel
 from pqmim_jax.runtime.sessions import Session
 
@@ -19,20 +19,9 @@ class OnnxPrograms:
     """A `ProgramSet` without JAX: sessions are made on first use."""
 
     def __init__(self, model: ExportedModel, threads: int | None = None):
-        """`threads`: how many windows are worked on at once; default one a core.
-
-        Raises:
-          ExportError: the model was exported for another version of this codec.
-        """
+        """`threads`: how many windows are worked on at once; default one a core."""
         self._model = model
         flat = model.manifest["config"]
-        ours = {"autoencoder_halo": AUTOENCODER_HALO, "tokens_per_block": TOKENS_PER_BLOCK}
-        for name, value in ours.items():
-            if flat.get(name) != value:
-                raise ExportError(
-                    f"{model.folder} was exported by another version: {name} is {flat.get(name)}, "
-                    f"here {value}"
-                )
         self.f, self.window = flat["f"], flat["window"]
         self.latent_width = flat["num_codebooks"] * flat["codeword_dim"]
         self._programs = model.manifest["programs"]
@@ -70,13 +59,21 @@ class OnnxPrograms:
         return SegmentedProgram(first, rest, max(map(_output_bytes, described)))
 
     def _session(self, description: dict) -> Session:
+        program, where = self._model.program(description), self._model.folder / description["file"]
         try:
-            return Session(self._model.program(description))
-        except ExportError:
-            raise
+            session = Session(program)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
-            where = self._model.folder / description["file"]
             raise ExportError(f"{where}: ONNX Runtime cannot load it: {error}") from error
+        described = tuple(_signature(description[side]) for side in ("inputs", "outputs"))
+        if session.signature != described:
+            raise ExportError(
+                f"{where} does not take and give the arrays that {MANIFEST} describes"
+            )
+        return session
+
+
+def _signature(arrays: list[dict]) -> list[tuple]:
+    return [(each["name"], tuple(each["shape"]), each["dtype"]) for each in arrays]
 
 
 def _output_bytes(description: dict) -> int:

@@ -22,7 +22,21 @@ class Session:
         )
         self._names = [each.name for each in self._session.get_inputs()]
 
+    @property
+    def signature(self) -> tuple[list[tuple], list[tuple]]:
+        """(name, shape, NumPy dtype's name) of each input, and of each output."""
+        both = self._session.get_inputs(), self._session.get_outputs()
+        return tuple(
+            [(each.name, tuple(each.shape), _dtype_name(each.type)) for each in side]
+            for side in both
+        )
+
     def __call__(self, *inputs) -> tuple[np.ndarray, ...]:
         """All outputs for arrays or NumPy scalars of the program's shapes and dtypes."""
         arrays = (np.asarray(array) for array in inputs)
         return tuple(self._session.run(None, dict(zip(self._names, arrays, strict=True))))
+
+
+def _dtype_name(onnx_type: str) -> str:
+    name = onnx_type.removeprefix("tensor(").removesuffix(")")
+    return {"float": "float32", "double": "float64"}.get(name, name)

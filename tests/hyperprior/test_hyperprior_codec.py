@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from pqmim_jax.cli import main
 from pqmim_jax.codec.hyperprior import HyperpriorCodec
 from pqmim_jax.coding import (
     CorruptFileError,
@@ -28,6 +29,7 @@ from pqmim_jax.training.random_hyperprior import save_random_hyperprior, tiny_hy
 # Decodes in a process of its own and prints a checksum of the pixels.
 DECODE = """
 import sys, zlib
+from pqmim_jax.cli import main
 from pqmim_jax.codec.hyperprior import HyperpriorCodec
 codec = HyperpriorCodec.load(sys.argv[1])
 print(zlib.crc32(codec.decompress(open(sys.argv[2], "rb").read()).tobytes()))
@@ -192,3 +194,10 @@ def test_a_model_with_another_weight_or_setting_has_another_fingerprint(
     (tmp_path / "weight" / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match="hyperprior"):
         HyperpriorCodec.load(tmp_path / "weight")
+
+
+def test_export_to_other_runtimes_is_refused_in_one_line(hyperprior_folder, tmp_path, capsys):
+    command = ["export", str(hyperprior_folder), "--format", "onnx", "-o", str(tmp_path / "out")]
+    assert main(command) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a model of kind 'hyperprior', not 'pqmim'" in line

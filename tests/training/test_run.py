@@ -8,6 +8,10 @@ import pytest
 from training_process import SCRIPT, start
 
 from pqmim_jax import model_store
+from pqmim_jax.cli import main
+from pqmim_jax.codec import Codec
+from pqmim_jax.runtime import load_codec
+from pqmim_jax.runtime.manifest import KINDS, read_manifest
 from pqmim_jax.training import mim_stage
 from pqmim_jax.training.checkpoints import restore_params
 from pqmim_jax.training.config import ConfigError, from_json, to_json
@@ -58,6 +62,21 @@ def uninterrupted(make_config, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("uninterrupted")
     train(make_config(), workdir)
     return workdir
+
+
+def test_a_trained_workdir_is_exported_in_every_format(uninterrupted, tmp_path):
+    model = model_store.load_model(uninterrupted)
+    for kind in KINDS:
+        folder = tmp_path / kind
+        assert main(["export", str(uninterrupted), "--format", kind, "-o", str(folder)]) == 0
+        manifest = read_manifest(folder, kind)
+        assert manifest["fingerprint"] == f"{model.fingerprint:04x}"
+        assert manifest["model"] == uninterrupted.name
+    picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    encoded = load_codec(tmp_path / "onnx").encode(picture)
+    found = Codec.of(model).decode(encoded.data).pixels.astype(int)
+    expected = load_codec(tmp_path / "onnx").decode_indices(encoded.indices, 2, (30, 40))
+    assert np.abs(found - expected).max() <= 1
 
 
 def test_a_preempted_run_continues_as_if_nothing_had_happened(
