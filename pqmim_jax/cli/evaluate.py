@@ -78,9 +78,9 @@ def _add_what_is_measured(parser: argparse.ArgumentParser) -> None:
 def _add_how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
-        default="jpeg",
         metavar="NAME",
-        help="codec that BD-rates are against, or a published curve's name (default: jpeg)",
+        help="codec that BD-rates are against, or a published curve's name (default: jpeg, or the "
+        "first model where jpeg is not measured)",
     )
     parser.add_argument(
         "--lpips",

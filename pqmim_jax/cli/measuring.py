@@ -34,9 +34,15 @@ def evaluate(args: argparse.Namespace) -> dict:
             extractor = _extractor(args.features)
             pictures = load_pictures(find_images(Path(args.folder)))
             run = _prepare(args, stack, pictures, metrics)
-            return _measure(args, run, [*models, *others], extractor, notes)
+            codecs = [*models, *others]
+            args.reference = args.reference or _default_reference([each.name for each in codecs])
+            return _measure(args, run, codecs, extractor, notes)
         except (EvaluationError, ValueError) as error:
             raise CommandError(str(error)) from error
+
+
+def _default_reference(names: list[str]) -> str:
+    return "jpeg" if "jpeg" in names else names[0]
 
 
 def _metrics(lpips_file: str | None, notes: list[str]) -> dict:

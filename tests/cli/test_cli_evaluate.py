@@ -98,6 +98,18 @@ def test_what_cannot_be_done_is_one_line(evaluate, png, arguments, message):
     assert message in line
 
 
+@pytest.mark.parametrize("others, reference", [("webp", "first"), ("webp,jpeg", "jpeg")])
+def test_rates_are_compared_with_jpeg_or_the_first_model(
+    evaluate, png, tiny_model, others, reference
+):
+    document = png.parent / "document.json"
+    words = ["--quality", "1,2", "--codecs", others, "--json", document]
+    assert evaluate(png.parent, *words).code == 0
+    measured = read_document(document)
+    name = {"first": measured["codecs"][0]["name"]}.get(reference, reference)
+    assert {row["reference"] for row in measured["bd"]} == {name}
+
+
 @pytest.mark.parametrize("case", ["no folder", "no pictures", "bad picture"])
 def test_folders_that_cannot_be_evaluated(evaluate, tmp_path, case):
     target = tmp_path / "pictures"

@@ -50,7 +50,7 @@ def start(config, workdir, cache, *arguments, devices=1, name="alone"):
     workdir.parent.mkdir(parents=True, exist_ok=True)
     path = workdir.parent / f"{workdir.name}.{name}.json"
     path.write_text(to_json(config))
-    flags = f"--xla_force_host_platform_device_count={devices} {cache.get('XLA_FLAGS', '')}"
+    flags = f"--xla_force_host_platform_device_count={devices} {os.environ.get('XLA_FLAGS', '')}"
     environment = {**cache, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     log = workdir.parent / f"{workdir.name}.{name}.log"
     return Process([path, workdir, *arguments], environment, log)

@@ -148,15 +148,22 @@ function endLabels(curves, metric, x, y, highest, box) {
     .map((end) => ({ ...end, x: x.map(end.bpp), y: y.map(end.value) }))
     .sort((a, b) => a.y - b.y);
   const ends = all.filter((end) => end.x + 10 + 7.5 * end.curve.label.length > box.right);
-  const inside = all.filter((end) => !ends.includes(end)).map((end) => endLabel(end, end.x + 10, end.y));
+  const inside = all.filter((end) => !ends.includes(end));
+  inside.forEach((end, i) => { end.place = belowThose(inside.slice(0, i), end); });
   let free = box.top + 4;
   for (const end of ends) free = (end.place = Math.max(end.y, free)) + LABEL_HEIGHT;
   let limit = box.bottom;
   for (const end of ends.toReversed()) limit = (end.place = Math.min(end.place, limit)) - LABEL_HEIGHT;
-  return [...inside, ...ends.flatMap((end) => [
+  return [...inside.map((end) => endLabel(end, end.x + 10, end.place)), ...ends.flatMap((end) => [
     shape("path", { class: "leader", d: `M${end.x + 3} ${end.y}L${box.right + 4} ${end.y}L${box.right + 16} ${end.place}`, stroke: `var(${end.curve.colour})` }),
     endLabel(end, box.right + 20, end.place),
   ])];
+}
+
+// Where a name inside the chart lies, so that those above it, where near, are not written over.
+function belowThose(above, end) {
+  const near = above.filter((other) => Math.abs(other.x - end.x) < 7.5 * Math.max(other.curve.label.length, end.curve.label.length));
+  return near.reduce((place, other) => Math.max(place, other.place + LABEL_HEIGHT), end.y);
 }
 
 function endLabel({ curve }, x, y) {
