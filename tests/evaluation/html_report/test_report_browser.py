@@ -1,5 +1,6 @@
 """The report in a real browser: plots, sorting, the slider, at two widths, without errors."""
 
+import itertools
 import json
 import shutil
 
@@ -65,6 +66,21 @@ def test_plots_show_every_metric_and_published_curves_dashed(sample, browser):
         ".filter(g => g.querySelector('[stroke-dasharray]')).map(g => g.dataset.curve)"
     )
     assert dashed == [curve["name"] for curve in sample.document["published"]]
+
+
+def test_names_of_curves_that_end_together_are_not_written_over(folder, sample, rewrite, browser):
+    def make_twins(document):
+        document["published"] = []
+        first, *others = document["codecs"]
+        for other in others:
+            other["settings"] = [{**s, "means": dict(s["means"])} for s in first["settings"]]
+
+    rewrite(make_twins)
+    show(browser, write_report(folder, sample.pictures))
+    boxes = browser.run(f"[...document.querySelectorAll('{PSNR} text.end')].map({BOX})")
+    assert len(boxes) == 3
+    for above, below in itertools.pairwise(sorted(boxes, key=lambda box: box[1])):
+        assert above[3] <= below[1] + 4  # a line's height has room to spare
 
 
 def test_axes_switch_between_log_and_linear_and_decibels(sample, browser):
