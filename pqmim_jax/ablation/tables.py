@@ -85,6 +85,9 @@ def _means(result: dict) -> dict:
         "pixels": sum(image["pixels"] for image in images),
         "bits_per_index": float(np.mean([i["bits"] / i["indices"] for i in images])),
         "bits_per_pixel": float(np.mean([i["bits"] / i["pixels"] for i in images])),
+        "frequency_bits_per_index": float(
+            np.mean([i["frequency_bits"] / i["indices"] for i in images])
+        ),
         "stage_bits": stage_bits.tolist(),  # of the mean picture
         "stage_indices": stage_indices.tolist(),
         **result["provenance"],
