@@ -44,7 +44,7 @@ def _blocks_of_winners(config, groups: Sequence[Group], base: Group) -> list:
     for row in schedules_that_win(groups, base, options):
         line = [str(row["stages"]), row["schedule"], f"{row['bits_per_index']:.4f}"]
         ends = _with_interval(row, "ahead"), _with_interval(row, "gained")
-        stages.append([*line, row["next_best"] or f"of {row['schedules']} tried", *ends])
+        stages.append([*line, row["next_best"] or "(the only one)", *ends])
     names = {group.training: _training_name(config, group) for group in groups}
     trained = [["training", "bits", "saves %"]]
     for row in trainings_that_win(groups, base, options):
@@ -97,24 +97,25 @@ def _blocks_of_figures(config, groups, base: Group, results: Results, folder: Pa
     figures.bits_against_stages(alike, base, estimate_options(config), folder / "stages")
     figures.bits_of_each_stage(alike, folder / "each_stage")
     rows, columns, bits = _heat_map(config, groups, base.cell.window)
-    figures.masks_times_schedules(rows, columns, bits, folder / "masks_and_schedules")
+    figures.schedules_times_trainings(rows, columns, bits, folder / "masks_and_schedules")
     m = round(results[0][1]["images"][0]["indices"] / _tokens(results[0][1]))
-    shown = list(dict.fromkeys(group.cell.schedule for group in alike))
+    shown = [group.cell.schedule for group in figures.of_most_stages(alike)]
     figures.pictures_of(shown, (base.cell.window, base.cell.window, m), folder / "schedules")
     trained = _training_name(config, base)
     return [
         ("heading", "Bits against stages"),
         (
             "text",
-            f"Trained with {trained}; bands are confidence intervals, on the right of "
-            "paired differences: same seed, same picture.",
+            f"Trained with {trained}; bands are {config.ablation.confidence:.0%} intervals of the "
+            "differences from the reference, same seed and same picture.",
         ),
         ("figure", ("figures/stages.svg", "Bits an index against the number of stages")),
         ("heading", "Bits of each stage"),
         ("figure", ("figures/each_stage.svg", "Bits an index in each stage of the schedules")),
         ("heading", "Training masks and coding schedules"),
-        ("figure", ("figures/masks_and_schedules.svg", "Bits an index, trainings x schedules")),
+        ("figure", ("figures/masks_and_schedules.svg", "Bits an index, schedules x trainings")),
         ("heading", "The schedules"),
+        ("text", "Of each curve the one of most stages; a panel shows one window of tokens."),
         ("figure", ("figures/schedules.png", "In which stage each token of a window is coded")),
     ]
 
@@ -124,13 +125,13 @@ def _tokens(result: dict) -> int:
 
 
 def _heat_map(config, groups: Sequence[Group], window: int):
-    """Names of trainings, schedules, and (trainings, schedules) bits an index."""
+    """Names of schedules, of trainings, and (schedules, trainings) bits an index."""
     groups = [group for group in groups if group.cell.window == window]
-    rows = list(dict.fromkeys(_training_name(config, group) for group in groups))
-    columns = list(dict.fromkeys(group.cell.schedule for group in groups))
+    rows = list(dict.fromkeys(group.cell.schedule for group in groups))
+    columns = list(dict.fromkeys(_training_name(config, group) for group in groups))
     bits = np.full((len(rows), len(columns)), np.nan)
     for group in groups:
-        place = rows.index(_training_name(config, group)), columns.index(group.cell.schedule)
+        place = rows.index(group.cell.schedule), columns.index(_training_name(config, group))
         bits[place] = group.bits_per_index.mean()
     return rows, columns, bits
 

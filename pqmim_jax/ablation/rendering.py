@@ -13,8 +13,8 @@ Block = tuple[str, Any]
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;"
     "color:#202024}img{max-width:100%}table{border-collapse:collapse;font-size:13px}"
-    "td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}pre{background:#f4f4f6;padding:.6rem;"
+    "td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left;white-space:nowrap}"
+    "td.number{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f4f4f6;padding:.6rem;"
     "overflow-x:auto}.wide{overflow-x:auto}"
 )
 
@@ -59,6 +59,11 @@ def _html_block(first: bool, kind: str, value) -> str:
     if kind == "table":
         head, *rows = [[escape(cell) for cell in line] for line in value]
         lines = [f"<tr><th>{'</th><th>'.join(head)}</th></tr>"]
-        lines += [f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows]
+        lines += [f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in rows]
         return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
     return f"<p>{escape(value)}</p>"
+
+
+def _html_cell(text: str) -> str:
+    number = text.lstrip("+-")[:1].isdigit()
+    return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
