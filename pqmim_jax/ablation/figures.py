@@ -119,11 +119,13 @@ def schedules_times_trainings(
       path: of the figure, without suffix.
     """
     plt = plotting()
-    size = (4.2 + 1.6 * len(columns), 1.6 + 0.24 * len(rows))
+    names = [name.replace(", ", "\n") for name in columns]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    size = (4.2 + max(1.2, 0.075 * longest) * len(columns), 1.6 + 0.24 * len(rows))
     figure, axes = plt.subplots(figsize=size)
     image = axes.imshow(bits, cmap="viridis_r", aspect="auto")
     axes.grid(False)
-    axes.set_xticks(range(len(columns)), [name.replace(", ", "\n") for name in columns])
+    axes.set_xticks(range(len(columns)), names)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
     if bits.size <= _MOST_CELLS_LABELLED:
