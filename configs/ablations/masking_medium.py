@@ -3,7 +3,7 @@
 PQ-MIM, El-Nouby et al., arXiv 2212.07372, stage 2; M2T, Mentzer et al. 2023, found power-law
 low-discrepancy stages of alpha about 2.2 best, with 8 to 12 of them enough. The packaged MIM is
 trained on with each of four ways to mask and two seeds (8 trainings of 100 steps), and 28 schedules
-are measured on each, 224 cells in all, in about 20 minutes of two busy cores. Starting from a
+are measured on each, 224 cells in all, in about 25 minutes of two busy cores. Starting from a
 trained MIM makes schedules differ as they do in use. Its own training showed it the stages of
 `qlds(stages=8,alpha=2.2)` most of the time, which favours those, if any; and such short trainings
 say less about masks than ones from nothing do (`masking.py`).
