@@ -8,6 +8,7 @@ Everything lies in a workdir that several processes may share; what is there is 
     locks/                  who works on what (flock: a dead process holds nothing)
     results.csv, .jsonl     the tidy table, no times in it; images.csv: for each picture
     comparisons.csv         paired differences against the reference, with intervals
+    winners.csv             the cheapest schedule of each number of stages
     times.csv               seconds of encoding and decoding
     index.html, report.md   the page; figures/*.svg and *.png beside it
 """

@@ -55,8 +55,9 @@ def code_files(config, model: StoredModel, folder: Path) -> CodeFiles:
     data = {k: v for k, v in config.data.to_dict().items() if k in _DECIDES}
     trained = [weights, data, _describe(open_source(config.data.source))]
     training = digest([*trained, config.mim_training.crop, config.ablation.crops])
-    window = [model.config["codec"]["window"], config.evaluation.images]
-    evaluation = digest([weights, window, _describe(open_source(config.evaluation.source))])
+    options = config.evaluation
+    window = [model.config["codec"]["window"], options.images, options.crop]
+    evaluation = digest([weights, window, _describe(open_source(options.source))])
     return CodeFiles(
         folder / f"training-{training}.npz",
         folder / f"evaluation-{evaluation}.npz",
@@ -87,10 +88,17 @@ def write_training_codes(config, model: StoredModel, path: Path) -> None:
 
 
 def write_evaluation_codes(config, codec: Codec, path: Path) -> None:
-    """Encodes the held-out pictures as the codec does."""
-    source = open_source(config.evaluation.source)
-    count = min(config.evaluation.images or len(source), len(source))
-    pictures = [source[i] for i in range(count)]
+    """Encodes the held-out pictures, or their middles, as the codec does.
+
+    Raises:
+      ConfigError: `evaluation.crop` is negative.
+    """
+    options = config.evaluation
+    if options.crop < 0:
+        raise ConfigError(f"evaluation.crop must be >= 0 pixels, got {options.crop}")
+    source = open_source(options.source)
+    count = min(options.images or len(source), len(source))
+    pictures = [middle(source[i], options.crop) for i in range(count)]
     arrays = {
         f"picture_{i}": codec.nearest_indices(picture).astype(np.uint16)
         for i, picture in enumerate(pictures)
@@ -98,6 +106,14 @@ def write_evaluation_codes(config, codec: Codec, path: Path) -> None:
     names = np.array([_name(source, i) for i in range(count)])
     sizes = np.array([picture.shape[:2] for picture in pictures])
     _write(path, names=names, sizes=sizes, **arrays)
+
+
+def middle(picture: np.ndarray, side: int) -> np.ndarray:
+    """The middle of (H, W, C), at most `side` pixels high and wide; all of it for 0."""
+    if not side:
+        return picture
+    top, left = (max(0, length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
 
 
 def read_training_codes(path: Path) -> np.ndarray:

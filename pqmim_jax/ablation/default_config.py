@@ -49,6 +49,9 @@ def _evaluation() -> ConfigDict:
         {
             "source": "folder:held_out",  # like data.source; no picture that was trained on
             "images": 0,  # only the first so many; 0 = all
+            # Pixels a side, at most, of the middle that is measured; 0 = whole pictures. Pictures
+            # are what intervals are over: many middles tell more than a few whole ones.
+            "crop": 0,
             "decode_images": 1,  # of each cell so many are decoded again, checked and timed
         }
     )

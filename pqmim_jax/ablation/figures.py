@@ -7,7 +7,7 @@ import numpy as np
 
 from pqmim_jax.ablation.grid import series_of
 from pqmim_jax.ablation.groups import Group
-from pqmim_jax.ablation.statistics import Estimate, estimate, paired
+from pqmim_jax.ablation.statistics import Estimate, paired
 from pqmim_jax.images import write_atomically
 from pqmim_jax.masking.drawing import draw_panels
 from pqmim_jax.masking.panels import panels_of
@@ -43,10 +43,11 @@ def plotting():
 
 
 def bits_against_stages(groups: Sequence[Group], base: Group, options: dict, path: Path) -> None:
-    """A curve for each series of schedules: bits, and paired differences from a reference.
+    """A curve for each series of schedules, with bands: bits, and percent above a reference.
 
-    Pictures differ more from each other than schedules do, so bands of bits overlap where those
-    of the differences do not.
+    Pictures differ more from each other than schedules do. So bands are intervals of the paired
+    differences from the reference, around the reference's mean: what pictures have in common with
+    themselves is gone, and the reference has no band.
 
     Args:
       groups: of one training and one window.
@@ -55,22 +56,20 @@ def bits_against_stages(groups: Sequence[Group], base: Group, options: dict, pat
       path: of the figure, without suffix.
     """
     plt = plotting()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4))
-    scale = 100 / base.bits_per_index.mean()
+    figure, axes = plt.subplots(figsize=(9.5, 4.6))
+    mean = base.bits_per_index.mean()
     for number, (series, members) in enumerate(_by_series(groups).items()):
         stages = [group.cell.stages for group in members]
-        spent = [estimate(group.bits_per_index, **options) for group in members]
-        _curve(left, stages, spent, 1.0, label=series, **_style(number))
-        saved = [_difference(group, base, options) for group in members]
-        _curve(right, stages, saved, scale, **_style(number))
+        more = [_difference(group, base, options) for group in members]
+        _curve(axes, stages, more, mean, label=series, **_style(number))
     counts = sorted({group.cell.stages for group in groups})
-    for axes in (left, right):
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(counts, [str(count) for count in counts])
-        axes.minorticks_off()
-        axes.set_xlabel("stages S")
-    left.set_ylabel("bits an index")
-    right.set_ylabel(f"% more than {base.cell.schedule}")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.minorticks_off()
+    axes.set_xlabel("stages S")
+    axes.set_ylabel("bits an index")
+    percent = (lambda bits: 100 * (bits / mean - 1), lambda more: mean * (1 + more / 100))
+    axes.secondary_yaxis("right", functions=percent).set_ylabel(f"% above {base.cell.schedule}")
     figure.legend(fontsize=8, loc="outside lower center", ncols=4, frameon=False)
     _save(figure, path)
 
@@ -80,10 +79,10 @@ def _difference(group: Group, base: Group, options: dict) -> Estimate:
     return paired(group.of_seeds(shared), base.of_seeds(shared), **options)
 
 
-def _curve(axes, stages: list[int], values: list[Estimate], scale: float, **style) -> None:
+def _curve(axes, stages: list[int], values: list[Estimate], offset: float, **style) -> None:
     """Means over stages, with a band; a point with a bar where there is one of them only."""
     mean, low, high = (
-        np.array([getattr(each, name) for each in values]) * scale
+        np.array([getattr(each, name) for each in values]) + offset
         for name in ("mean", "low", "high")
     )
     axes.plot(stages, mean, **style)
@@ -97,8 +96,7 @@ def bits_of_each_stage(groups: Sequence[Group], path: Path) -> None:
     """What an index costs in each stage; arguments as `bits_against_stages`."""
     plt = plotting()
     figure, axes = plt.subplots(figsize=(7.5, 4.2))
-    for number, members in enumerate(_by_series(groups).values()):
-        group = members[-1]  # with the most stages
+    for number, group in enumerate(of_most_stages(groups)):
         stages = np.arange(1, group.cell.stages + 1)
         axes.plot(stages, group.stage_bits, label=group.cell.schedule, **_style(number))
     longest = max(group.cell.stages for group in groups)
@@ -109,32 +107,33 @@ def bits_of_each_stage(groups: Sequence[Group], path: Path) -> None:
     _save(figure, path)
 
 
-def masks_times_schedules(
+def schedules_times_trainings(
     rows: Sequence[str], columns: Sequence[str], bits: np.ndarray, path: Path
 ) -> None:
-    """Heat map of bits an index: a row for each training, a column for each schedule.
+    """Heat map of bits an index: a row for each schedule, a column for each training.
 
     Args:
-      rows: names of trainings.
-      columns: names of schedules.
+      rows: names of schedules.
+      columns: names of trainings.
       bits: float (rows, columns), nan where nothing is measured.
       path: of the figure, without suffix.
     """
     plt = plotting()
-    size = (2.5 + 0.55 * len(columns), 2.2 + 0.45 * len(rows))
+    names = [name.replace(", ", "\n") for name in columns]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    size = (4.2 + max(1.2, 0.075 * longest) * len(columns), 1.6 + 0.24 * len(rows))
     figure, axes = plt.subplots(figsize=size)
     image = axes.imshow(bits, cmap="viridis_r", aspect="auto")
     axes.grid(False)
-    axes.set_xticks(
-        range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor", fontsize=7
-    )
-    axes.set_yticks(range(len(rows)), rows, fontsize=7)
+    axes.set_xticks(range(len(columns)), names)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
     if bits.size <= _MOST_CELLS_LABELLED:
-        middle = np.nanmean(bits)
+        middle = (np.nanmin(bits) + np.nanmax(bits)) / 2
         for (row, column), value in np.ndenumerate(bits):
             colour = "white" if value > middle else "black"
             text = "" if np.isnan(value) else f"{value:.3f}"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=6.5)
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, ax=axes, label="bits an index")
     _save(figure, path)
 
@@ -144,6 +143,11 @@ def pictures_of(schedules: Sequence[str], grid: tuple[int, int, int], path: Path
     panels = [panel for schedule in schedules for panel in panels_of(schedule, grid)]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix(".png"), draw_panels(panels), overwrite=True)
+
+
+def of_most_stages(groups: Sequence[Group]) -> list[Group]:
+    """The group of most stages of each series."""
+    return [members[-1] for members in _by_series(groups).values()]
 
 
 def _by_series(groups: Sequence[Group]) -> dict[str, list[Group]]:

@@ -22,7 +22,7 @@ from pqmim_jax.training.sharding import build_mesh
 from pqmim_jax.training.stage import layout_of, lower_step
 
 _STEPS = 3  # tried
-_PICTURE = (512, 768)  # pixels, tried
+_PICTURE = (512, 768)  # pixels, tried where whole pictures are measured
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ def _timed_steps(config, section) -> float:
 
 def _timed_pictures(programs: Programs, config, section) -> list[tuple[int, float]]:
     """(stages, seconds) of a picture of noise coded with few stages and with more."""
-    grid = WindowGrid(*_PICTURE, section.f, config.codec.window, config.codec.halo)
+    side = config.evaluation.crop
+    size = (side, side) if side else _PICTURE
+    grid = WindowGrid(*size, section.f, config.codec.window, config.codec.halo)
     m = section.num_codebooks
     noise = np.random.default_rng(0).integers(0, section.num_codewords, (*grid.tokens, m), np.int32)
     points = []

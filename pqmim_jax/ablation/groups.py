@@ -16,6 +16,7 @@ class Group:
     cell: Cell  # of its first seed
     seeds: tuple[int, ...]
     bits_per_index: np.ndarray  # float64 (seeds, pictures)
+    frequency_bits: np.ndarray  # float64 (pictures,): bits an index by frequencies, no context
     stage_bits: np.ndarray  # float64 (S,): bits an index of that stage, mean over all
 
     def of_seeds(self, seeds: Sequence[int]) -> np.ndarray:
@@ -43,4 +44,5 @@ def _group(members: list[tuple[Cell, dict]]) -> Group:
     spent = np.sum([each["stage_bits"] for row in images for each in row], axis=0)
     coded = np.sum([each["stage_indices"] for row in images for each in row], axis=0)
     seeds = tuple(cell.training.seed for cell, _ in members)
-    return Group(members[0][0], seeds, bits, spent / np.maximum(coded, 1))
+    fixed = np.array([each["frequency_bits"] / each["indices"] for each in images[0]])
+    return Group(members[0][0], seeds, bits, fixed, spent / np.maximum(coded, 1))

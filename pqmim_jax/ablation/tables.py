@@ -1,7 +1,8 @@
 """The tables of an ablation: tidy rows as CSV and JSON lines.
 
-`results` (a row a cell), `images` (a row a cell and picture) and `comparisons` hold nothing that
-differs between two runs of the same code on the same machine; seconds are in `times` alone.
+`results` (a row a cell), `images` (a row a cell and picture), `comparisons` and `winners` hold
+nothing that differs between two runs of the same code on the same machine; seconds are in `times`
+alone.
 """
 
 import csv
@@ -15,13 +16,14 @@ import numpy as np
 from pqmim_jax.ablation.grid import Cell, factor_columns, series_of
 from pqmim_jax.ablation.groups import Group, grouped
 from pqmim_jax.ablation.statistics import Estimate, estimate, paired
+from pqmim_jax.ablation.winners import schedules_that_win
 from pqmim_jax.images import write_atomically
 
 Results = Sequence[tuple[Cell, dict]]
 
 
 def write_tables(config, results: Results, reference: str, folder: Path) -> None:
-    """Writes results.csv, results.jsonl, images.csv, comparisons.csv and times.csv."""
+    """Writes results.csv, results.jsonl, images.csv, comparisons.csv, winners.csv, times.csv."""
     columns = factor_columns(config)
     rows = [_identity(cell, columns) | _means(result) for cell, result in results]
     _write_csv(folder / "results.csv", rows)
@@ -29,16 +31,16 @@ def write_tables(config, results: Results, reference: str, folder: Path) -> None
     write_atomically(folder / "results.jsonl", lines.encode(), overwrite=True)
     _write_csv(folder / "images.csv", [r for pair in results for r in _images(*pair, columns)])
     _write_csv(folder / "comparisons.csv", comparisons(config, results, reference))
+    groups = grouped(results)
+    base = reference_group(config, groups, reference)
+    winners = schedules_that_win(groups, base, estimate_options(config)) if base else []
+    _write_csv(folder / "winners.csv", winners)
     _write_csv(folder / "times.csv", [_times(cell, result, columns) for cell, result in results])
 
 
 def comparisons(config, results: Results, reference: str) -> list[dict]:
     """A row for each combination of factors: its mean and its difference from the reference."""
-    options = {
-        "confidence": config.ablation.confidence,
-        "resamples": config.ablation.resamples,
-        "seed": config.seed,
-    }
+    options = estimate_options(config)
     groups = grouped(results)
     base = reference_group(config, groups, reference)
     rows = []
@@ -55,6 +57,16 @@ def comparisons(config, results: Results, reference: str) -> list[dict]:
             row["share_of_pairs_lower"] = float((ours < theirs).mean())
         rows.append(row)
     return rows
+
+
+def estimate_options(config) -> dict:
+    """Arguments of `statistics.estimate`."""
+    options = config.ablation
+    return {
+        "confidence": options.confidence,
+        "resamples": options.resamples,
+        "seed": config.seed,
+    }
 
 
 def reference_group(config, groups: Sequence[Group], reference: str) -> Group | None:
@@ -85,6 +97,9 @@ def _means(result: dict) -> dict:
         "pixels": sum(image["pixels"] for image in images),
         "bits_per_index": float(np.mean([i["bits"] / i["indices"] for i in images])),
         "bits_per_pixel": float(np.mean([i["bits"] / i["pixels"] for i in images])),
+        "frequency_bits_per_index": float(
+            np.mean([i["frequency_bits"] / i["indices"] for i in images])
+        ),
         "stage_bits": stage_bits.tolist(),  # of the mean picture
         "stage_indices": stage_indices.tolist(),
         **result["provenance"],

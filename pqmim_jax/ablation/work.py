@@ -22,6 +22,7 @@ from pqmim_jax.codec.program_cache import start_backend, use_compilation_cache
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.images import write_atomically
+from pqmim_jax.model_store import StoredModel
 from pqmim_jax.training.code_stage import train_on_codes
 from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.sharding import build_mesh
@@ -46,6 +47,7 @@ class Workdir:
         # One thread inside a program: numbers do not depend on cores, nor on who trained.
         start_backend()
         use_compilation_cache()  # seeds share their programs, and so do processes
+        provenance()  # of the code that is loaded now
         self.config, self.folder, self._threads = config, Path(folder), threads
         if not config.mim_training.autoencoder:
             raise ConfigError("mim_training.autoencoder must name a model: packaged, or a folder")
@@ -107,15 +109,17 @@ class Workdir:
 
     def measure(self, cell: Cell, trained: Path) -> dict:
         """The result of a cell, JSON-able, on the MIM that was trained in the folder `trained`."""
-        programs, config = _programs(trained / "model", cell.window, self._threads)
+        programs, model = _programs(trained / "model", cell.window, self._threads)
         images = []
         for number, picture in enumerate(_pictures(self.files.evaluation)):
-            sides = (config["codec"]["window"], config["codec"]["halo"])
+            sides = (model.config["codec"]["window"], model.config["codec"]["halo"])
             grid = WindowGrid(picture.height, picture.width, programs.f, *sides)
             m = picture.indices.shape[-1]
             order = CodingOrder(grid, m, m, cell.schedule)
             decoded = number < self.config.evaluation.decode_images
-            images.append(_measure_picture(programs, order, picture, decode=decoded))
+            image = _measure_picture(programs, order, picture, decode=decoded)
+            image["frequency_bits"] = bits.frequency_bits(model.counts, picture.indices)
+            images.append(image)
         return {
             "training": cell.training.key,
             "factors": cell.training.factors,
@@ -220,12 +224,12 @@ def _pictures(path: Path) -> list[codes.EvaluatedPicture]:
 
 
 @lru_cache(maxsize=2)
-def _programs(folder: Path, window: int, threads: int | None) -> tuple[Programs, dict]:
+def _programs(folder: Path, window: int, threads: int | None) -> tuple[Programs, StoredModel]:
     model = bits.with_window(model_store.load_model(folder), window)
     programs = Programs(model, threads)
     # Compiled now: the first picture's time is to be like the others'.
     _ = programs.context, programs.head
-    return programs, model.config
+    return programs, model
 
 
 def _hash(config) -> str:

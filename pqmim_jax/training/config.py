@@ -79,8 +79,11 @@ def _parse(value: str, current):
         return value.lower() == "true"
     if isinstance(current, int | float):
         return type(current)(value)
-    parsed = ast.literal_eval(value) if value[:1] in "([" else tuple(value.split(","))
-    return tuple(parsed)
+    if value[:1] in ("(", "["):
+        return tuple(ast.literal_eval(value))
+    # Spelled without brackets, items are of the kind of those that are there, else text.
+    kind = current[0] if current and isinstance(current[0], int | float) else ""
+    return tuple(_parse(item, kind) for item in value.split(","))
 
 
 def flat_keys(config: ConfigDict, prefix: str = "") -> dict:

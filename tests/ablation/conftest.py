@@ -11,7 +11,6 @@ def get_config():
     config = default_config.get_config()
     tiny = tiny_config()
     config.mim.update(tiny.mim)
-    config.mim.update(width=16, depth=1, head_width=8, embedding_dim=4)
     config.codec.update(tiny.codec)
     config.data.update(source="folder:{train}", num_threads=0, prefetch=0, min_scale=0.9)
     config.data.update(cache_mb=8, max_scale=1.0)
@@ -43,3 +42,9 @@ def ablation_config(tmp_path_factory, tiny_model):
     text = CONFIG.format(train=folder / "train", held_out=folder / "held_out", model=tiny_model)
     path.write_text(text)
     return path
+
+
+@pytest.fixture
+def no_repository(monkeypatch, tmp_path):
+    """Tables without a commit: the checkout may be committed to while a test runs."""
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))

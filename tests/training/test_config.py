@@ -20,7 +20,8 @@ CONFIG = """
             "rate": 0.5,
             "flag": True,
             "stages": ("pqvae", "mim"),
-            "nested": {"learning_rate": 1.0, "rules": (("linear", 0.1),)},
+            "seeds": (0,),
+            "nested": {"learning_rate": 1.0, "rules": (("linear", 0.1),), "rates": (0.5, 1.0)},
         })
 """
 
@@ -45,6 +46,8 @@ def path(tmp_path):
         ("stages=mim", "stages", ("mim",)),
         ("stages=mim,pqvae", "stages", ("mim", "pqvae")),
         ("stages=('mim',)", "stages", ("mim",)),
+        ("seeds=3,4", "seeds", (3, 4)),
+        ("nested.rates=2", "nested.rates", (2.0,)),
         ("nested.learning_rate=0.25", "nested.learning_rate", 0.25),
         ("nested.rules=()", "nested.rules", ()),
         ('nested.rules=(("a$",0.5),("b",2))', "nested.rules", (("a$", 0.5), ("b", 2))),
@@ -77,6 +80,7 @@ def test_the_last_of_several_overrides_holds(path):
         ("stages=(mim,pqvae)", "--config.stages must be a tuple"),
         ("stages=(1)", "--config.stages must be a tuple"),
         ("stages=('mim'", "--config.stages must be a tuple"),
+        ("seeds=1,b", "--config.seeds must be a tuple"),
     ],
 )
 def test_an_unusable_override_is_one_clear_line(path, override, message):
