@@ -54,7 +54,8 @@ def _add_what_is_measured(parser: argparse.ArgumentParser) -> None:
         "--quality",
         nargs="+",
         metavar="Q",
-        help="qualities to measure, such as 4,8 or 4 8 (default: all of the model's)",
+        help="qualities to measure, such as 4,8 or 4 8, with the models that have them "
+        "(default: all of each model's)",
     )
     parser.add_argument(
         "--lambda",

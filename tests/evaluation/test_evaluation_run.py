@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from pqmim_jax.coding import frequencies_from_counts
+from pqmim_jax.evaluation.codecs.choice import load_models
 from pqmim_jax.evaluation.codecs.interface import CodecError
 from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, with_values
-from pqmim_jax.evaluation.codecs.pqmim import PqmimCodec
 from pqmim_jax.evaluation.document import build_document
 from pqmim_jax.evaluation.folder import EvaluationFolder
 from pqmim_jax.evaluation.pictures import EvaluationError, find_images, load_pictures
@@ -27,8 +27,9 @@ def difference(image, other):
 
 
 @pytest.fixture(scope="module")
-def ours(codec):
-    return PqmimCodec(codec, [2, 4])
+def ours(tiny_model):
+    [codec] = load_models([tiny_model], [2, 4])
+    return codec
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +117,8 @@ def test_means_are_over_pictures(evaluate, ours):
         assert all(1 <= perplexity <= 16 for perplexity in setting["codebook_perplexity"])
 
 
-def test_lambdas_are_settings_of_their_own(codec, evaluate):
-    document = evaluate([PqmimCodec(codec, [4], [0.0, 1e6])])
+def test_lambdas_are_settings_of_their_own(tiny_model, evaluate):
+    document = evaluate(load_models([tiny_model], [4], [0.0, 1e6]))
     [result] = document["codecs"]
     assert [s["setting"] for s in result["settings"]] == ["q4-l0", "q4-l1e+06"]
     free, dear = (s["means"]["ideal_bits"] for s in result["settings"])
@@ -256,9 +257,9 @@ def test_a_setting_that_fails_is_left_out_with_a_note(evaluate):
     assert document["notes"] == ["left out: jpeg q50, a.png: no such luck"]
 
 
-def test_a_picture_that_decodes_differently_stops_the_run(evaluate, ours, codec, monkeypatch):
-    decompress = codec.decompress
-    monkeypatch.setattr(codec, "decompress", lambda data: decompress(data) ^ 1)
+def test_a_picture_that_decodes_differently_stops_the_run(evaluate, ours, monkeypatch):
+    decode = ours.decode
+    monkeypatch.setattr(ours, "decode", lambda data: decode(data) ^ 1)
     with pytest.raises(EvaluationError, match=r"q2, a\.png: the decompressed picture"):
         evaluate([ours])
 

@@ -50,7 +50,7 @@ def load_models(
     """Trained models: packaged names, model folders or training workdirs.
 
     Args:
-      qualities: to measure; default all of each model's.
+      qualities: to measure, each with the models that have it; default all of each model's.
       rate_weights: lambdas to measure each PQ-MIM quality at; default the model's own.
       schedule: coding order of PQ-MIM models; default the model's own.
 
@@ -59,11 +59,13 @@ def load_models(
       ValueError: an option is not usable with a model.
     """
     codecs = [
-        HyperpriorBaseline(model, qualities)
+        HyperpriorBaseline(model)
         if kind_of(model) == hyperprior_store.KIND
-        else PqmimCodec(Codec.load(model), qualities, rate_weights, schedule)
+        else PqmimCodec(Codec.load(model), rate_weights, schedule)
         for model in models
     ]
+    if qualities:
+        _keep(codecs, list(dict.fromkeys(qualities)))
     taken = dict.fromkeys(_GROUPS["all"], "")  # name to fingerprint
     distinct = []
     for codec in codecs:
@@ -75,3 +77,28 @@ def load_models(
         taken[codec.name] = codec.fingerprint
         distinct.append(codec)
     return distinct
+
+
+def _keep(codecs: Sequence[EvaluatedCodec], qualities: list[int]) -> None:
+    """Leaves each model those of `qualities` that it has, in their order.
+
+    Raises:
+      ValueError: a quality that no model has, or a model without any of them.
+    """
+    largest = max(setting.parameters["quality"] for c in codecs for setting in c.settings)
+    for quality in qualities:
+        if not 1 <= quality <= largest:
+            models = " and ".join(repr(codec.name) for codec in codecs)
+            raise ValueError(
+                f"--quality must be from 1 to {largest} with model {models}, got {quality}"
+            )
+    for codec in codecs:
+        available = max(setting.parameters["quality"] for setting in codec.settings)
+        codec.settings = [
+            setting
+            for quality in qualities
+            for setting in codec.settings
+            if setting.parameters["quality"] == quality
+        ]
+        if not codec.settings:
+            raise ValueError(f"--quality: model {codec.name!r} has qualities 1 to {available} only")

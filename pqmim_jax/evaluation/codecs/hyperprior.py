@@ -1,6 +1,5 @@
 """The hyperprior baseline as the evaluation sees it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +18,19 @@ class HyperpriorBaseline:
     family = "hyperprior"
     parallel = False
 
-    def __init__(self, path: str | Path, qualities: Sequence[int] | None = None):
-        """Loads a model folder or workdir; `qualities` are its rates to measure, default all.
+    def __init__(self, path: str | Path):
+        """Loads a model folder or workdir; `settings` are all of its rates.
 
         Raises:
           ModelError: no such model, or a damaged one.
-          ValueError: the model has no such rate.
         """
         from pqmim_jax.codec.hyperprior import HyperpriorCodec
 
         self._codec = HyperpriorCodec.load(path)
         model, rates = self._codec.model, self._codec.qualities
-        for quality in qualities or ():
-            if not 1 <= quality <= rates:
-                raise ValueError(
-                    f"--quality must be from 1 to {rates} with model {model.name!r}, got {quality}"
-                )
-        asked = dict.fromkeys(qualities or range(1, rates + 1))
-        self.settings = [Setting(f"q{quality}", {"quality": quality}) for quality in asked]
+        self.settings = [
+            Setting(f"q{quality}", {"quality": quality}) for quality in range(1, rates + 1)
+        ]
         self.name = model.name
         self.label = f"Mean-scale hyperprior {model.name}"
         self.description = f"{rates} rates in one model; Minnen et al. 2018 without context model"

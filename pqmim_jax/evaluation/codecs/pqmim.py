@@ -26,27 +26,19 @@ class PqmimCodec:
     def __init__(
         self,
         codec: Codec,
-        qualities: Sequence[int] | None = None,
         rate_weights: Sequence[float] | None = None,
         schedule: str | None = None,
     ):
-        """What is to be measured: all qualities by default, each at the model's own lambda.
+        """`settings` are all qualities, each at the model's own lambda or those given.
 
         Raises:
-          ValueError: a quality, a lambda or the schedule is not usable with this model.
+          ValueError: a lambda or the schedule is not usable with this model.
         """
         self._codec = codec
         self._schedule = canonical(schedule or codec.default_schedule)
-        for quality in qualities or ():
-            if not 1 <= quality <= codec.qualities:
-                raise ValueError(
-                    f"--quality must be from 1 to {codec.qualities} with model "
-                    f"{codec.model.name!r}, got {quality}"
-                )
-        asked = dict.fromkeys(qualities or range(1, codec.qualities + 1))
         self.settings = [
             self._setting(quality, weight)
-            for quality in asked
+            for quality in range(1, codec.qualities + 1)
             for weight in dict.fromkeys(rate_weights or (None,))
         ]
         self.name = codec.model.name
