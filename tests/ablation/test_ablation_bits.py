@@ -9,7 +9,14 @@ from pqmim_jax.ablation import bits
 from pqmim_jax.codec.order import CodingOrder
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.windows import WindowGrid
-from pqmim_jax.coding import CorruptFileError, PqmError, RansPayload, pack, unpack
+from pqmim_jax.coding import (
+    CorruptFileError,
+    PqmError,
+    RansPayload,
+    TruncatedFileError,
+    pack,
+    unpack,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,8 @@ def test_a_schedule_that_only_the_encoder_has_is_caught(codec, image):
     header, payload = unpack(codec.compress(image, schedule=schedule))
     assert header.schedule is not None
     kept = RansPayload(payload.data, payload.lanes, payload.state_bytes)
-    with pytest.raises(CorruptFileError):
+    # What is decoded is noise: either its checksum fails, or it runs out of bits before.
+    with pytest.raises((CorruptFileError, TruncatedFileError)):
         codec.decompress(pack(replace(header, schedule=None), kept, []))
 
 
