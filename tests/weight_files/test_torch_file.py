@@ -1,4 +1,4 @@
-"""Files that PyTorch wrote (tests/weight_files/torch), read without it."""
+"""Files that PyTorch wrote (tests/weight_files/torch_files), read without it."""
 
 import io
 import pickle
@@ -13,7 +13,7 @@ from malicious import Malicious, Ran
 from pqmim_jax.weight_files.errors import WeightsError
 from pqmim_jax.weight_files.torch_file import read_torch_tensors
 
-FILES = Path(__file__).parent / "torch"
+FILES = Path(__file__).parent / "torch_files"
 
 
 @pytest.mark.parametrize("name", ["archive.pth", "legacy.pth"])
