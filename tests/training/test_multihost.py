@@ -94,8 +94,11 @@ def test_hosts_and_devices_do_not_change_the_losses(
     [
         pytest.param({"mesh.fsdp": 4}, marks=pytest.mark.slow),
         {"mesh.fsdp": 2, "mesh.tensor": 2},
-        {"pqvae_training.remat": True, "mim_training.remat": True}
-        | {"pqvae_training.accumulate_steps": 2, "mim_training.accumulate_steps": 2},
+        pytest.param(
+            {"pqvae_training.remat": True, "mim_training.remat": True}
+            | {"pqvae_training.accumulate_steps": 2, "mim_training.accumulate_steps": 2},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["fsdp", "fsdp+tensor", "remat+accumulation"],
 )

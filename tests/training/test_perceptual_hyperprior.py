@@ -55,6 +55,7 @@ def test_with_a_frozen_encoder_files_stay_and_pictures_change(config, hyperprior
     assert not np.array_equal(picture_before, picture_after)
 
 
+@pytest.mark.slow
 def test_everything_trains_towards_the_target_rates(config, hyperprior, tmp_path):
     config.hyperprior_training.target_rates = (1.0, 2.0)
     train(config, tmp_path)
