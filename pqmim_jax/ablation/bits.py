@@ -60,16 +60,6 @@ def decode(programs: Programs, order: CodingOrder, payload: RansPayload) -> tupl
     return indices, seconds
 
 
-def frequency_bits(counts: np.ndarray, indices: np.ndarray) -> float:
-    """Bits of all indices (h, w, M) under their codewords' frequencies, which know no context.
-
-    Args:
-      counts: (M, K), occurrences of codewords in the training set; half of one is added to each.
-    """
-    share = (counts + 0.5) / (counts + 0.5).sum(-1, keepdims=True)
-    return float(-np.log2(share[np.arange(len(counts)), indices]).sum())
-
-
 def with_window(model: StoredModel, window: int) -> StoredModel:
     """The same MIM on smaller windows.
 

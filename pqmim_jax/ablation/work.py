@@ -21,6 +21,7 @@ from pqmim_jax.codec.order import CodingOrder
 from pqmim_jax.codec.program_cache import start_backend, use_compilation_cache
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.windows import WindowGrid
+from pqmim_jax.coding import static_bits
 from pqmim_jax.images import write_atomically
 from pqmim_jax.model_store import StoredModel
 from pqmim_jax.training.code_stage import train_on_codes
@@ -118,7 +119,7 @@ class Workdir:
             order = CodingOrder(grid, m, m, cell.schedule)
             decoded = number < self.config.evaluation.decode_images
             image = _measure_picture(programs, order, picture, decode=decoded)
-            image["frequency_bits"] = bits.frequency_bits(model.counts, picture.indices)
+            image["frequency_bits"] = static_bits(model.counts, picture.indices)
             images.append(image)
         return {
             "training": cell.training.key,

@@ -14,6 +14,8 @@ from pqmim_jax.cli.progress import with_progress
 def evaluate(args: argparse.Namespace) -> dict:
     """Measures all codecs asked for, and fills the report's folder if there is to be one.
 
+    Where no reference was asked for, `args.reference` is set to the one that was taken.
+
     Returns:
       the evaluation document, schema `pqmim-evaluation/1`.
 

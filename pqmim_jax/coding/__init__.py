@@ -33,6 +33,7 @@ from pqmim_jax.coding.pmf import (
     quantize_logits,
 )
 from pqmim_jax.coding.rans import RansDecoder, RansEncoder
+from pqmim_jax.coding.static_code import static_bits
 
 __all__ = [
     "ALPHA",
@@ -68,5 +69,6 @@ __all__ = [
     "pack",
     "quantize_logits",
     "read_attachments",
+    "static_bits",
     "unpack",
 ]

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from pqmim_jax.coding import code_length_bits, frequencies_from_counts
-
 
 def psnr(image: np.ndarray, other: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB: 10 log10(255^2 / MSE), the mean over all RGB samples.
@@ -32,23 +30,6 @@ def psnr(image: np.ndarray, other: np.ndarray) -> float:
 def bits_per_pixel(num_bytes: int, image: np.ndarray) -> float:
     """Bits of a whole file of `num_bytes` bytes per pixel of `image` (H, W, 3)."""
     return 8 * num_bytes / (image.shape[0] * image.shape[1])
-
-
-def static_bits(counts: np.ndarray, indices: np.ndarray) -> float:
-    """Ideal bits of indices without any context: one fixed distribution a codebook.
-
-    What the entropy model saves is the distance from here to the bits that it needs.
-
-    Args:
-      counts: int64 (M, K), how often each codeword occurred in the training set.
-      indices: (h, w, M'), M' <= M, each in [0, K).
-    """
-    sent = indices.shape[-1]
-    frequencies = frequencies_from_counts(counts[:sent])
-    return sum(
-        float(code_length_bits(np.broadcast_to(row, (*plane.shape, len(row))), plane).sum())
-        for row, plane in zip(frequencies, np.moveaxis(indices, -1, 0), strict=True)
-    )
 
 
 def codebook_perplexity(indices: np.ndarray, codewords: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from pqmim_jax.ablation.tables import write_tables
 from pqmim_jax.ablation.verify import differences, verify
 from pqmim_jax.ablation.work import Workdir, write_json
 from pqmim_jax.cli import main
+from pqmim_jax.coding import PRECISION, frequencies_from_counts
 from pqmim_jax.model_store import load_model
 from pqmim_jax.training.config import ConfigError, load_config
 
@@ -117,8 +118,8 @@ def test_the_table_is_tidy(done):
 
 def frequency_bits(done):
     """Bits an index under the frequencies of the training set, mean over the pictures."""
-    counts = load_model(done.trained_folder(done.plan.trainings[0]) / "model").counts + 0.5
-    bits = -np.log2(counts / counts.sum(1, keepdims=True))
+    counts = load_model(done.trained_folder(done.plan.trainings[0]) / "model").counts
+    bits = PRECISION - np.log2(frequencies_from_counts(counts))
     pictures = [p.indices for p in read_evaluation_codes(done.files.evaluation)]
     return np.mean([np.mean([bits[m, i[..., m]] for m in range(4)]) for i in pictures])
 

@@ -6,7 +6,6 @@ from pqmim_jax.evaluation.metrics import (
     codebook_perplexity,
     psnr,
     psnr_at_rate,
-    static_bits,
 )
 
 
@@ -36,18 +35,6 @@ def test_psnr_refuses_other_shapes_and_types(other):
 
 def test_bits_per_pixel():
     assert bits_per_pixel(12, flat(0, 4, 6)) == 4.0
-
-
-def test_static_bits_under_uniform_counts_are_log2_k():
-    indices = np.random.default_rng(0).integers(0, 16, (3, 5, 2))
-    assert static_bits(np.full((4, 16), 1000), indices) == pytest.approx(3 * 5 * 2 * 4)
-
-
-def test_static_bits_use_each_codebooks_own_frequencies():
-    counts = np.array([[3 * 2**20, 2**20], [2**20, 3 * 2**20]])
-    zeros = np.zeros((1, 1, 2), np.int64)
-    assert static_bits(counts, zeros) == pytest.approx(np.log2(4 / 3) + 2, abs=1e-3)
-    assert static_bits(counts, zeros[..., :1]) == pytest.approx(np.log2(4 / 3), abs=1e-3)
 
 
 def test_psnr_at_rate_is_linear_in_the_logarithm_of_the_rate():

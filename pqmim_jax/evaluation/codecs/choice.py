@@ -65,7 +65,7 @@ def load_models(
         for model in models
     ]
     if qualities:
-        _keep(codecs, list(dict.fromkeys(qualities)))
+        _keep_qualities(codecs, list(dict.fromkeys(qualities)))
     taken = dict.fromkeys(_GROUPS["all"], "")  # name to fingerprint
     distinct = []
     for codec in codecs:
@@ -79,7 +79,7 @@ def load_models(
     return distinct
 
 
-def _keep(codecs: Sequence[EvaluatedCodec], qualities: list[int]) -> None:
+def _keep_qualities(codecs: Sequence[EvaluatedCodec], qualities: list[int]) -> None:
     """Leaves each model those of `qualities` that it has, in their order.
 
     Raises:

@@ -7,10 +7,9 @@ import numpy as np
 
 from pqmim_jax.codec import Codec
 from pqmim_jax.codec.results import EncodedImage
-from pqmim_jax.coding import unpack
+from pqmim_jax.coding import static_bits, unpack
 from pqmim_jax.evaluation.codecs.digest import model_digest
 from pqmim_jax.evaluation.codecs.interface import Encoded, Setting
-from pqmim_jax.evaluation.metrics import static_bits
 from pqmim_jax.masking import canonical
 
 
