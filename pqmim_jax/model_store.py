@@ -16,6 +16,8 @@ import numpy as np
 FORMAT = 1
 KIND = "pqmim"  # of model; a manifest without one is of this kind
 DEFAULT = "small"
+# Fields of the codec section that are the encoder's own business: files decode the same without.
+_ENCODING_ONLY = ("rate_weights", "refinement_steps", "curvature")
 WORKDIR_FOLDER = "model"  # where a training workdir keeps its model
 
 
@@ -154,8 +156,7 @@ def _packaged():
 
 
 def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
-    # Rate weights are the encoder's own business: files decode the same without them.
-    codec = {key: value for key, value in config["codec"].items() if key != "rate_weights"}
+    codec = {key: value for key, value in config["codec"].items() if key not in _ENCODING_ONLY}
     return fingerprint({**config, "codec": codec}, tensors)
 
 

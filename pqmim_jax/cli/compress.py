@@ -22,7 +22,7 @@ without loss. Samples of 16 bits become 8, CMYK becomes RGB, of an animation or 
 first is taken.
 """
 _SEARCHES = ("target_bytes", "target_bpp")
-_CHOICES = ("quality", "rate_weight", "stages", "shrink")
+_CHOICES = ("quality", "rate_weight", "stages", "shrink", "refinement_steps")
 
 
 def add_parser(subparsers) -> None:
@@ -84,6 +84,15 @@ def _add_rate(parser: argparse.ArgumentParser) -> None:
         help="code the picture N times smaller on each side; it is enlarged again (default: 1)",
     )
 
+    parser.add_argument(
+        "--refine",
+        dest="refinement_steps",
+        type=int,
+        metavar="N",
+        help="decode the picture N times while codewords are chosen: a better picture, made more "
+        "slowly; 0 is the fastest (default: the model's choice)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Compresses every input."""
@@ -101,7 +110,7 @@ def _check_rate(args: argparse.Namespace) -> None:
     search = next((name for name in _SEARCHES if getattr(args, name) is not None), None)
     chosen = next((name for name in _CHOICES if getattr(args, name) is not None), None)
     if search and chosen:
-        chosen = {"rate_weight": "lambda"}.get(chosen, chosen)
+        chosen = {"rate_weight": "lambda", "refinement_steps": "refine"}.get(chosen, chosen)
         args.parser.error(f"argument --{search.replace('_', '-')}: not allowed with --{chosen}")
     if search and not getattr(args, search) > 0:
         args.parser.error(f"argument --{search.replace('_', '-')}: must be more than 0")
@@ -139,5 +148,6 @@ def _encode(codec, picture, args: argparse.Namespace):
         rate_weight=args.rate_weight,
         stages=args.stages,
         shrink=1 if args.shrink is None else args.shrink,
+        refinement_steps=args.refinement_steps,
         **shared,
     )

@@ -12,6 +12,7 @@ from pqmim_jax.codec.order import CodingOrder
 from pqmim_jax.codec.program_set import Model, ProgramSet
 from pqmim_jax.codec.quantization import as_compared, squared_distances
 from pqmim_jax.codec.rate_control import fit_to_size
+from pqmim_jax.codec.refinement import refine
 from pqmim_jax.codec.resize import enlarge, reduce
 from pqmim_jax.codec.results import DecodedImage, EncodedImage, FileInfo
 from pqmim_jax.codec.settings import ModelLimits, Settings, check_settings
@@ -34,7 +35,7 @@ class Codec:
         self.programs = programs
         self._f = model.config["autoencoder"]["f"]
         self._codec_config = model.config["codec"]
-        self._codebooks = codebooks
+        self.codebooks = codebooks
         self.default_schedule = masking.canonical(self._codec_config["schedule"])
 
     @classmethod
@@ -72,8 +73,15 @@ class Codec:
     def limits(self) -> ModelLimits:
         """What `compress` can be asked for, and its defaults."""
         weights = self._codec_config["rate_weights"] or [0.0] * self.qualities
-        window = self._codec_config["window"]
-        return ModelLimits(self.qualities, tuple(weights), self.default_schedule, window)
+        config = self._codec_config
+        return ModelLimits(
+            self.qualities,
+            tuple(weights),
+            self.default_schedule,
+            config["window"],
+            config.get("refinement_steps", 0),  # models of before the field was there
+            config.get("curvature", 1.0),
+        )
 
     def compress(self, image: np.ndarray, **options) -> bytes:
         """A whole `.pqm` file; arguments and errors as `encode`."""
@@ -88,6 +96,7 @@ class Codec:
         schedule: str | None = None,
         stages: int | None = None,
         shrink: int = 1,
+        refinement_steps: int | None = None,
         icc_profile: bytes | None = None,
         exif: bytes | None = None,
     ) -> EncodedImage:
@@ -104,6 +113,9 @@ class Codec:
           stages: send so many stages of the schedule only and leave the rest to the decoder's
             MIM (the paper's hybrid mode); default all.
           shrink: code the picture smaller by this factor, 1..64; the decoder enlarges it again.
+          refinement_steps: 0..100, how often the picture is decoded while codewords are chosen, so
+            that they are chosen for the picture's error (`codec.refinement`); each step takes
+            about three times a decoder network; default the model's, none where lambda is 0.
           icc_profile: colour profile to keep with the picture.
           exif: EXIF data to keep with the picture.
 
@@ -117,6 +129,7 @@ class Codec:
             schedule=schedule,
             stages=stages,
             shrink=shrink,
+            refinement_steps=refinement_steps,
         )
         prepared = self.prepare(image, icc_profile=icc_profile, exif=exif)
         return self.encode_prepared(prepared, settings)
@@ -178,7 +191,7 @@ class Codec:
             never a silently wrong picture.
           ValueError: an option is not usable.
         """
-        make_fill = partial(Fill, fill, self._codebooks, temperature, seed)
+        make_fill = partial(Fill, fill, self.codebooks, temperature, seed)
         make_fill()  # a wrong option is the caller's mistake, whatever the file
         header, content = self._read(data, make_fill, max_pixels, tolerant=allow_truncated)
         latents = self._look_up(content.indices, header.quality)
@@ -196,7 +209,7 @@ class Codec:
 
     def info(self, data: bytes, *, max_pixels: int = MAX_PIXELS) -> FileInfo:
         """Header and the bits of each stage; checks the whole file, raises as `decode`."""
-        make_fill = partial(Fill, "argmax", self._codebooks, 1.0, 0)
+        make_fill = partial(Fill, "argmax", self.codebooks, 1.0, 0)
         header, content = self._read(data, make_fill, max_pixels, tolerant=False)
         schedule = header.schedule or self.default_schedule
         before = len(data) - len(unpack(data)[1].data)
@@ -216,10 +229,10 @@ class Codec:
 
     def encode_prepared(self, prepared: writing.PreparedImage, settings: Settings) -> EncodedImage:
         """`encode` of what `prepare` made: the encoder network runs once for each `shrink`."""
-        if settings.shrink not in prepared.latents:
+        if settings.shrink not in prepared.reduced:
             reduced = reduce(prepared.colour, settings.shrink)
-            prepared.latents[settings.shrink] = self.encode_latents(reduced)
-        latents = prepared.latents[settings.shrink]
+            prepared.reduced[settings.shrink] = reduced, self.encode_latents(reduced)
+        latents, rate_weight = self.refined(*prepared.reduced[settings.shrink], settings)
         height, width = prepared.colour.shape[:2]
         schedule = None if settings.schedule == self.default_schedule else settings.schedule
         header = Header(
@@ -234,9 +247,30 @@ class Codec:
         )
         order = self.coding_order(header)
         data, indices, index_bits, stage_bits = writing.write(
-            self.programs, order, header, latents, self._codebooks, settings, prepared.attachments
+            self.programs,
+            order,
+            header,
+            latents,
+            self.codebooks,
+            rate_weight,
+            prepared.attachments,
         )
         return EncodedImage(data, indices, index_bits, stage_bits, settings)
+
+    def refined(
+        self, image: np.ndarray, latents: np.ndarray, settings: Settings
+    ) -> tuple[np.ndarray, float]:
+        """Sub-vectors (h, w, M, d) to choose codewords for, and the lambda of that choice.
+
+        Args:
+          image: (H, W, 3) uint8 as it is coded.
+          latents: its `encode_latents`; they come back as they are where nothing is refined.
+        """
+        if not settings.refines or self.programs.correct is None:
+            return latents, settings.rate_weight
+        grid, counts = self._grid(*image.shape[:2]), self.model.counts
+        refined = refine(self.programs, grid, image, latents, self.codebooks, counts, settings)
+        return refined, settings.rate_weight / settings.curvature
 
     def encode_latents(self, image: np.ndarray) -> np.ndarray:
         """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""
@@ -250,7 +284,7 @@ class Codec:
         flat = latents.reshape(-1, *latents.shape[2:])
         columns = [
             np.argmin(squared_distances(flat[:, m], codebook), axis=-1)
-            for m, codebook in enumerate(self._codebooks)
+            for m, codebook in enumerate(self.codebooks)
         ]
         return np.stack(columns, axis=-1).astype(np.int32).reshape(latents.shape[:3])
 
@@ -268,7 +302,7 @@ class Codec:
 
     def _look_up(self, indices: np.ndarray, quality: int) -> np.ndarray:
         """Codewords (h, w, M, d) float32, zeros from `quality` on."""
-        codewords = self._codebooks[np.arange(self.qualities), np.maximum(indices, 0)]
+        codewords = self.codebooks[np.arange(self.qualities), np.maximum(indices, 0)]
         codewords[:, :, quality:] = 0
         return codewords
 
@@ -277,7 +311,7 @@ class Codec:
         reading.check_header(header, self.model, max_pixels)
         order = self.coding_order(header)
         if not tolerant:
-            reading.check_length(header, order, self._codebooks.shape[1], len(payload.data))
+            reading.check_length(header, order, self.codebooks.shape[1], len(payload.data))
         content = reading.read_content(
             self.programs, order, header, payload, make_fill, tolerant=tolerant
         )

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, TOKENS_PER_BLOCK
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO, REFINEMENT_HALO, TOKENS_PER_BLOCK
 from pqmim_jax.codec.tables import cumulative_table, fixed_logits
 from pqmim_jax.model_store import StoredModel
 
@@ -53,6 +53,7 @@ class Networks:
         if self.precision not in PRECISIONS:
             choices = ", ".join(PRECISIONS)
             raise ValueError(f"unknown mim_precision {self.precision!r}; choices: {choices}")
+        self.refines = codec.get("refinement_steps", 0) > 0
         mim = jax.tree.map(lambda a: np.asarray(a, self.precision), model.mim)
         # A call takes as long as its parameters are many: each program gets its own only.
         self._params = {
@@ -93,6 +94,32 @@ class Networks:
             "latents": jax.ShapeDtypeStruct((side, side, self.latent_width), np.float32),
             "quality": jax.ShapeDtypeStruct((), np.int32),
             "mask": self._mask,
+        }
+        return Network(function, self._params["autoencoder"], inputs)
+
+    @property
+    def correct(self) -> Network:
+        """See `ProgramSet.correct`."""
+        side = self.window + 2 * REFINEMENT_HALO
+
+        def function(params, latents, quality, image, mask):
+            target = image[None].astype(jnp.float32) / 255.0 - 0.5
+            weights = jnp.repeat(jnp.repeat(mask, self.f, 0), self.f, 1)[None, :, :, None]
+
+            def half_error(latents):
+                codewords = latents.reshape(1, side, side, self.num_codebooks, -1)
+                decoded = self._autoencoder.apply(
+                    {"params": params}, codewords, quality[None], mask[None], method="decode"
+                )
+                return 0.5 * jnp.sum(weights * (decoded - target) ** 2)
+
+            return _inner(-jax.grad(half_error)(latents), REFINEMENT_HALO)
+
+        inputs = {
+            "latents": jax.ShapeDtypeStruct((side, side, self.latent_width), np.float32),
+            "quality": jax.ShapeDtypeStruct((), np.int32),
+            "image": jax.ShapeDtypeStruct((side * self.f, side * self.f, 3), np.uint8),
+            "mask": jax.ShapeDtypeStruct((side, side), np.float32),
         }
         return Network(function, self._params["autoencoder"], inputs)
 

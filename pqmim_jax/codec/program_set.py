@@ -10,6 +10,8 @@ import numpy as np
 # of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with two
 # tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
 AUTOENCODER_HALO = 4
+# Tokens around a window where `correct` knows the picture: a gradient need not be exact.
+REFINEMENT_HALO = 2
 TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
 
 
@@ -28,13 +30,14 @@ class Model(Protocol):
     name: str
     config: dict  # sections "autoencoder", "mim", "codec"
     fingerprint: int
+    counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
 
 
 class ProgramSet(Protocol):
     """The programs of a model; safe to call from several threads.
 
-    Shapes: `side` is a window with its halo, AUTOENCODER_HALO for encode and decode and the
-    model's own for context; T = TOKENS_PER_BLOCK.
+    Shapes: `side` is a window with its halo, AUTOENCODER_HALO for encode and decode,
+    REFINEMENT_HALO for correct and the model's own for context; T = TOKENS_PER_BLOCK.
     """
 
     f: int  # pixels a side of a token
@@ -56,6 +59,14 @@ class ProgramSet(Protocol):
     def decode(self) -> SegmentedProgram:
         """Segments of: (side, side, M*d) float32 codewords, quality int32 and (side, side)
         float32 mask -> (window*f, window*f, 3) uint8.
+        """
+
+    @property
+    def correct(self) -> Callable[..., np.ndarray] | None:
+        """(side, side, M*d) float32 codewords, quality int32, (side*f, side*f, 3) uint8 window of
+        the picture and (side, side) float32 mask of its tokens -> (window, window, M*d) float32:
+        minus half the gradient of the squared error of `decode`, a change of the codewords that
+        lowers it. Only encoders call it; None where it was not exported.
         """
 
     @property

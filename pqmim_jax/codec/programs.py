@@ -47,6 +47,14 @@ class Programs:
         return self._compile_segments("decode", self._networks.decode)
 
     @cached_property
+    def correct(self) -> Callable[..., np.ndarray]:
+        """See `ProgramSet.correct`."""
+        network, params = self._networks.correct, self._autoencoder_params
+        arguments = (params, *network.inputs.values())
+        program = compiled("correct", self._config, lambda: network.function, arguments)
+        return lambda *inputs: np.asarray(program(params, *inputs))
+
+    @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
         """See `ProgramSet.context`."""
         return self._compile("context", self._networks.context_with_biases)

@@ -6,6 +6,7 @@ The decoder knows nothing of it.
 
 import numpy as np
 
+from pqmim_jax.coding import frequencies_from_counts
 from pqmim_jax.model_store import StoredModel
 
 PEAK = 255.0
@@ -37,6 +38,11 @@ def choose(distances: np.ndarray, tables: np.ndarray, rate_weight: float) -> np.
         return np.argmin(distances, axis=-1)
     frequencies = tables[:, 1:] - tables[:, :-1]
     return np.argmin(distances + np.float32(rate_weight) * _BITS[frequencies], axis=-1)
+
+
+def static_prices(counts: np.ndarray) -> np.ndarray:
+    """Bits of codewords that occur so often, (M, K), without context -> (M, K) float32."""
+    return _BITS[frequencies_from_counts(counts)]
 
 
 def as_compared(model: StoredModel) -> np.ndarray:

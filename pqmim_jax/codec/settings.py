@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pqmim_jax import masking
 
 MAX_SHRINK = 64
+MAX_REFINEMENT_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class ModelLimits:
     rate_weights: tuple[float, ...]  # lambda of each quality
     schedule: str  # canonical
     window: int  # tokens a side
+    refinement_steps: int  # that its latents are refined by before codewords are chosen
+    curvature: float  # of the squared error in its codewords, 1 for an orthogonal decoder
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,13 @@ class Settings:
     schedule: str  # canonical
     stages: int | None  # None: all of them
     shrink: int
+    refinement_steps: int
+    curvature: float
+
+    @property
+    def refines(self) -> bool:
+        """Whether latents are refined: not where the nearest codewords are asked for."""
+        return self.refinement_steps > 0 and self.rate_weight > 0
 
 
 def check_settings(
@@ -37,6 +47,7 @@ def check_settings(
     schedule: str | None,
     stages: int | None,
     shrink: int,
+    refinement_steps: int | None = None,
 ) -> Settings:
     """Fills in the model's defaults.
 
@@ -56,7 +67,12 @@ def check_settings(
         stages = _check_integer("stages", stages, 1, count)
         stages = None if stages == count else stages
     _check_integer("shrink", shrink, 1, MAX_SHRINK)
-    return Settings(quality, float(rate_weight), spec, stages, shrink)
+    if refinement_steps is None:
+        refinement_steps = limits.refinement_steps
+    _check_integer("refinement steps", refinement_steps, 0, MAX_REFINEMENT_STEPS)
+    return Settings(
+        *(quality, float(rate_weight), spec, stages, shrink), refinement_steps, limits.curvature
+    )
 
 
 def _check_integer(name: str, value: int, low: int, high: int) -> int:

@@ -64,6 +64,13 @@ class WindowGrid:
         mask[edge : edge + self.window, edge : edge + self.window][: h - y, : w - x] = 1
         return mask
 
+    def inside_of(self, origin: tuple[int, int]) -> np.ndarray:
+        """(side, side) float32 over a window with halo: 1 at all tokens of the picture."""
+        (h, w), side = self.tokens, self.window + 2 * self.halo
+        rows, columns = (np.arange(side) + n - self.halo for n in origin)
+        inside = [(each >= 0) & (each < n) for each, n in ((rows, h), (columns, w))]
+        return np.outer(*inside).astype(np.float32)
+
     def known_of(self, known: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
         """Window with halo cut from a grid that `padded_unknown` made: unknown outside."""
         side = self.window + 2 * self.halo

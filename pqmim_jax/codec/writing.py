@@ -9,7 +9,6 @@ from pqmim_jax.codec.order import Chunk, CodingOrder
 from pqmim_jax.codec.program_set import ProgramSet
 from pqmim_jax.codec.quantization import choose, squared_distances
 from pqmim_jax.codec.reading import checksum_of
-from pqmim_jax.codec.settings import Settings
 from pqmim_jax.codec.stream import SymbolWriter
 from pqmim_jax.coding import Attachment, Header, pack
 from pqmim_jax.masking import UNKNOWN
@@ -22,7 +21,8 @@ class PreparedImage:
     colour: np.ndarray  # (H, W, 3) uint8
     grey: bool  # its three channels are one
     attachments: dict[int, bytes]  # by kind
-    latents: dict[int, np.ndarray] = field(default_factory=dict)  # by shrink, once known
+    # By shrink, once known: the picture of that size and its latents.
+    reduced: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 def write(
@@ -31,7 +31,7 @@ def write(
     header: Header,
     latents: np.ndarray,
     codebooks: np.ndarray,
-    settings: Settings,
+    rate_weight: float,
     attachments: dict[int, bytes],
 ) -> tuple[bytes, np.ndarray, np.ndarray, np.ndarray]:
     """Chooses codewords and codes them.
@@ -40,6 +40,7 @@ def write(
       header: without checks and attachments.
       latents: (h, w, M, d) float32.
       codebooks: (M, K, d) float32.
+      rate_weight: lambda of the choice.
       attachments: by kind.
 
     Returns:
@@ -47,14 +48,14 @@ def write(
       of them (h, w, M) float32 (0 where none is sent), and of each stage (S,) float64.
     """
     writer = SymbolWriter()
-    stages = settings.stages or order.stage_count
+    stages = header.stages or order.stage_count
     bits = np.zeros(stages)
     index_bits = np.zeros((*order.grid.tokens, order.num_codebooks), np.float32)
 
     def source(tables: np.ndarray, chunk: Chunk) -> np.ndarray:
         wanted = latents[chunk.rows, chunk.columns, chunk.m]
         distances = squared_distances(wanted, codebooks[chunk.m])
-        symbols = choose(distances, tables, settings.rate_weight)
+        symbols = choose(distances, tables, rate_weight)
         lengths = writer.write(tables, symbols)
         bits[chunk.stage] += lengths.sum()
         index_bits[chunk.rows, chunk.columns, chunk.m] = lengths

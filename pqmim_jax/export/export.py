@@ -41,6 +41,7 @@ def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool
         **content,
         "config": {**flat_config(model), **content.get("config", {})},
         "tables": table_rule(),
+        "codeword_counts": model.counts.tolist(),
         "codebooks": {"file": CODEBOOKS, "dtype": "<f4", "shape": list(codebooks.shape)},
     }
     files[CODEBOOKS] = codebooks.tobytes()
@@ -90,6 +91,8 @@ def flat_config(model: StoredModel) -> dict:
         "mim_dtype": precision if precision == "float64" else mim["dtype"],
         "schedule": masking.canonical(codec["schedule"]),
         "rate_weights": codec["rate_weights"],
+        "refinement_steps": codec.get("refinement_steps", 0),
+        "curvature": codec.get("curvature", 1.0),
     }
 
 

@@ -84,12 +84,12 @@ def _square(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
 @rule("integer_pow")
 def _integer_pow(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     (x,), power = operands, eqn.params["y"]
-    if not 1 <= power <= 4:
-        raise unsupported(eqn, f"power {power} is not in 1..4")
+    if not 1 <= abs(power) <= 4:
+        raise unsupported(eqn, f"power {power} is not in 1..4 or -4..-1")
     result = x
-    for _ in range(power - 1):
+    for _ in range(abs(power) - 1):
         result = _add(graph, "Mul", [result, x], eqn)
-    return result
+    return result if power > 0 else _add(graph, "Reciprocal", [result], eqn)
 
 
 @rule("erf")

@@ -9,6 +9,7 @@ import numpy as np
 from pqmim_jax.codec.networks import Network, Networks
 from pqmim_jax.codec.segments import cut_into_segments
 from pqmim_jax.coding import MAX_FIXED_LOGIT
+from pqmim_jax.runtime.shapes import UNCUT_ROLES
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,19 @@ class ExportedProgram:
 
 
 def exported_programs(networks: Networks) -> dict[str, list[ExportedProgram]]:
-    """Programs by their role: "encode" and "decode" in segments, "context" and "head" alone."""
-    return {
+    """Programs by their role: "encode" and "decode" in segments, the others alone.
+
+    "correct" is there only for models that refine their latents.
+    """
+    programs = {
         "encode": list(_segments("encode", networks.encode, "latents")),
         "decode": list(_segments("decode", networks.decode, "pixels")),
         "context": [_whole("context", networks.context, "context")],
         "head": [_whole("head", networks.head_to_fixed_logits, "fixed_logits")],
     }
+    if networks.refines:
+        programs["correct"] = [_whole("correct", networks.correct, "change")]
+    return programs
 
 
 def describe(
@@ -63,7 +70,7 @@ def describe(
         return {"file": program.name + suffix, "inputs": inputs, "outputs": outputs}
 
     described = {role: list(map(one, segments)) for role, segments in programs.items()}
-    return described | {role: described[role][0] for role in ("context", "head")}
+    return described | {role: described[role][0] for role in described.keys() & UNCUT_ROLES}
 
 
 def _ranges(networks: Networks) -> dict[str, list[int]]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from pqmim_jax.codec.program_set import AUTOENCODER_HALO, TOKENS_PER_BLOCK
 from pqmim_jax.runtime.manifest import MANIFEST, ExportError, read_file, read_manifest
-from pqmim_jax.runtime.shapes import check_shapes
+from pqmim_jax.runtime.shapes import OPTIONAL_ROLES, UNCUT_ROLES, check_shapes
 
 _AUTOENCODER = ("f", "num_codebooks", "num_codewords", "codeword_dim", "normalize_codes")
-_CODEC = ("window", "halo", "schedule", "rate_weights")
+_CODEC = ("window", "halo", "schedule", "rate_weights", "refinement_steps", "curvature")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class ExportedModel:
     config: dict  # sections "autoencoder" and "codec", as far as they decide about files
     fingerprint: int
     codebooks: np.ndarray  # (M, K, d) float32, as compared and looked up
+    counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
 
     def program(self, description: dict) -> bytes:
         """The ONNX model of an entry of the manifest's "programs"; raises ExportError."""
@@ -46,8 +47,9 @@ def load_exported(folder: str | Path) -> ExportedModel:
         _check_versions(folder, flat)
         _check_programs(manifest["programs"], flat)
         fingerprint = int(manifest["fingerprint"], 16)
-        codebooks = _codebooks(folder, manifest)
-        return ExportedModel(folder, manifest, manifest["model"], config, fingerprint, codebooks)
+        codebooks, counts = _codebooks(folder, manifest), _counts(manifest)
+        name = manifest["model"]
+        return ExportedModel(folder, manifest, name, config, fingerprint, codebooks, counts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ExportError):
             raise
@@ -63,7 +65,8 @@ def _check_versions(folder: Path, flat: dict) -> None:
 
 
 def _check_programs(programs: dict, config: dict) -> None:
-    for each in (*programs["encode"], *programs["decode"], programs["context"], programs["head"]):
+    uncut = [programs[role] for role in UNCUT_ROLES - (OPTIONAL_ROLES - programs.keys())]
+    for each in (*programs["encode"], *programs["decode"], *uncut):
         each["file"]
         for array in (*each["inputs"], *each["outputs"]):
             array["name"], array["dtype"]
@@ -77,3 +80,11 @@ def _codebooks(folder: Path, manifest: dict) -> np.ndarray:
         raise ValueError(f"codebooks are not float32 {shape}")
     data = read_file(folder, manifest, described["file"])
     return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
+
+
+def _counts(manifest: dict) -> np.ndarray:
+    counts, flat = np.array(manifest["codeword_counts"]), manifest["config"]
+    shape = (flat["num_codebooks"], flat["num_codewords"])
+    if counts.dtype != np.int64 or counts.shape != shape or np.any(counts < 0):
+        raise ValueError(f"codeword_counts are not {shape} natural numbers")
+    return counts

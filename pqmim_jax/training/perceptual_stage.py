@@ -4,19 +4,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from flax.traverse_util import unflatten_dict
 
 from pqmim_jax import model_store
 from pqmim_jax.hyperprior_store import StoredHyperprior
-from pqmim_jax.losses.lpips import load_lpips, lpips
-from pqmim_jax.losses.lpips_weights import lpips_shapes
 from pqmim_jax.training import hyperprior_stage, perceptual_pqvae
 from pqmim_jax.training.adversary import build_adversary
 from pqmim_jax.training.batches import check_crop, stage_batches
 from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.freezing import split_params
 from pqmim_jax.training.loop import run_stage
+from pqmim_jax.training.lpips_term import lpips_constant_shapes, lpips_constants, lpips_term
 from pqmim_jax.training.multihost import from_first_process
 from pqmim_jax.training.optimizer import build_optimizer
 from pqmim_jax.training.partition import gather
@@ -43,7 +40,7 @@ def train_perceptual(config, workdir, mesh) -> TrainState:
         print(f"{stage.name}: {lost}: train the mim stage next", flush=True)
     state = run_stage(
         stage,
-        _constants(config.perceptual_training),
+        lpips_constants(config.perceptual_training),
         lambda: from_first_process(_start_values(config, start)),
         stage_batches(config, stage.name, mesh),
         config,
@@ -63,7 +60,7 @@ def perceptual_stage(config, *, baseline: bool = False) -> Stage:
       baseline: train the section `hyperprior` instead of `autoencoder`.
     """
     options = config.perceptual_training
-    lpips_of = _lpips_of(options)
+    lpips_of = lpips_term(options)
     subject = (hyperprior_subject if baseline else pqvae_subject)(config, lpips_of)
     check_crop(options, subject.pixels_per_latent)
     players = Players(
@@ -91,7 +88,7 @@ def perceptual_stage(config, *, baseline: bool = False) -> Stage:
         init=init,
         step_fn=build_perceptual_step(players, options),
         eval_fn=subject.eval_fn,
-        constants=_constant_shapes(options),
+        constants=lpips_constant_shapes(options),
         headline="lpips" if options.lpips_weight else "loss",
         score="lpips" if options.lpips_weight else "mse",
     )
@@ -110,27 +107,6 @@ def _write_model(path, config, start: Start, params: dict) -> None:
         hyperprior_stage.write_model(path, config.hyperprior, start.lambdas, params)
     else:
         perceptual_pqvae.write_model(path, start, params)
-
-
-def _lpips_of(options):
-    """(params, a, b) -> (B,), or None where the term has no weight."""
-    if not options.lpips_weight:
-        return None
-    return lambda params, a, b: lpips(params, a, b, trunk=options.lpips_trunk)
-
-
-def _constants(options) -> tuple:
-    if not options.lpips_weight:
-        return ()
-    return (load_lpips(options.lpips_trunk, options.lpips_file or None),)
-
-
-def _constant_shapes(options) -> tuple:
-    if not options.lpips_weight:
-        return ()
-    shapes = lpips_shapes(options.lpips_trunk)
-    structs = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in shapes.items()}
-    return (unflatten_dict(structs, sep="/"),)
 
 
 def _check_last_layer(stage: Stage, options) -> None:

@@ -1,0 +1,86 @@
+"""Codewords chosen for the picture that they give, not for the latents that they replace.
+
+The decoder is no orthogonal transform: a squared distance between latents is not the squared error
+of the picture. Before codewords are coded, the encoder decodes those that it would choose, and
+moves its latents along the gradient of the true error, a proximal gradient step (Parikh and Boyd
+2014, section 4.2) whose proximal operator is the choice of codewords by their price. Ours; that
+encoders gain from such a search is known from Yang et al. 2020 (arXiv 2006.04240). The decoder
+knows nothing of it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pqmim_jax.codec.program_set import REFINEMENT_HALO, ProgramSet
+from pqmim_jax.codec.quantization import squared_distances, static_prices
+from pqmim_jax.codec.settings import Settings
+from pqmim_jax.codec.windows import WindowGrid
+
+
+def refine(
+    programs: ProgramSet,
+    grid: WindowGrid,
+    image: np.ndarray,
+    latents: np.ndarray,
+    codebooks: np.ndarray,
+    counts: np.ndarray,
+    settings: Settings,
+) -> np.ndarray:
+    """Latents whose cheapest codewords give a better picture at the same price.
+
+    Args:
+      grid: of the picture.
+      image: (H, W, 3) uint8 of the grid's size.
+      latents: (h, w, M, d) float32 from the encoder network.
+      codebooks: (M, K, d) float32.
+      counts: (M, K): how often codewords occur, for their prices.
+      settings: what is asked for. The choice among codewords for the latents that come back is
+        at `settings.rate_weight / settings.curvature`.
+
+    Returns:
+      (h, w, M, d) float32; sub-vectors from `settings.quality` on are as they were.
+    """
+    grid = replace(grid, halo=REFINEMENT_HALO)
+    prices = static_prices(counts)[: settings.quality]
+    weight = settings.rate_weight  # of the encoder network's latents
+    for _ in range(settings.refinement_steps):
+        indices = _cheapest(programs, grid, latents, codebooks, np.float32(weight) * prices)
+        weight = settings.rate_weight / settings.curvature
+        latents = _moved(programs, grid, image, latents, codebooks, indices, settings)
+    return latents
+
+
+def _cheapest(programs, grid, latents, codebooks, penalties) -> np.ndarray:
+    """(h, w, n) int32: codewords by distance and penalties (n, K), window by window."""
+    indices = np.zeros((*grid.tokens, len(penalties)), np.int32)
+
+    def choose(origin: tuple[int, int]) -> None:
+        y, x = grid.window_positions(origin).T
+        for m, penalty in enumerate(penalties):
+            distances = squared_distances(latents[y, x, m], codebooks[m])
+            indices[y, x, m] = np.argmin(distances + penalty, axis=-1)
+
+    programs.map(choose, grid.origins)
+    return indices
+
+
+def _moved(programs, grid, image, latents, codebooks, indices, settings) -> np.ndarray:
+    """(h, w, M, d) float32: the codewords of `indices`, less the gradient over the curvature."""
+    moved, sent = latents.copy(), settings.quality
+    each, quality = np.arange(sent), np.int32(sent)
+
+    def move(origin: tuple[int, int]) -> None:
+        near = grid.codes_of(indices, origin)
+        codewords = np.zeros((*near.shape[:2], *latents.shape[2:]), np.float32)
+        codewords[:, :, :sent] = codebooks[each, near]
+        window = codewords.reshape(*near.shape[:2], -1)
+        pixels, mask = grid.pixels_of(image, origin), grid.inside_of(origin)
+        change = programs.correct(window, quality, pixels, mask).reshape(-1, *latents.shape[2:])
+        y, x = grid.window_positions(origin).T
+        rows = (y - origin[0]) * grid.window + x - origin[1]
+        step = change[rows, :sent] / np.float32(settings.curvature)
+        moved[y, x, :sent] = codebooks[each, indices[y, x]] + step
+
+    programs.map(move, grid.origins)
+    return moved

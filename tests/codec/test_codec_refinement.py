@@ -1,0 +1,96 @@
+"""Refined latents: codewords for the picture's own error, in files that any decoder reads."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pqmim_jax import Codec
+from pqmim_jax.codec.quantization import static_prices
+from pqmim_jax.codec.settings import check_settings
+from pqmim_jax.model_store import load_model
+
+WEIGHT = 300.0  # lambda
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).integers(0, 256, (60, 128, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def stored(tiny_model):
+    return load_model(tiny_model)
+
+
+def refining(stored, steps, curvature, threads=None):
+    codec = {**stored.config["codec"], "refinement_steps": steps, "curvature": curvature}
+    model = replace(stored, config={**stored.config, "codec": codec})
+    return Codec.of(model, threads=threads)
+
+
+def cost_without_context(codec, image, indices):
+    """What refinement lowers: squared error + lambda x bits at fixed frequencies."""
+    picture = codec.decode_indices(indices, codec.qualities, image.shape[:2])
+    prices = static_prices(codec.model.counts)
+    bits = sum(prices[m][indices[..., m]].sum() for m in range(codec.qualities))
+    return np.sum((picture.astype(float) - image) ** 2) + WEIGHT * bits
+
+
+def chosen_without_context(codec, image, steps):
+    """Indices at fixed frequencies after `steps`; what is coded has the MIM's prices."""
+    settings = check_settings(
+        codec.limits,
+        quality=None,
+        rate_weight=WEIGHT,
+        schedule=None,
+        stages=None,
+        shrink=1,
+        refinement_steps=steps,
+    )
+    latents, weight = codec.refined(image, codec.encode_latents(image), settings)
+    penalties = np.float32(weight) * static_prices(codec.model.counts)
+    norms = np.sum(codec.codebooks**2, -1)
+    inner = np.einsum("hwmd,mkd->hwmk", latents, codec.codebooks)
+    return np.argmin(255.0**2 * (norms - 2 * inner) + penalties, -1).astype(np.int32)
+
+
+def test_each_step_lowers_error_plus_price(stored, image):
+    codec = refining(stored, 1, 400.0)  # the random decoder's gain is large
+    costs = [
+        cost_without_context(codec, image, chosen_without_context(codec, image, steps))
+        for steps in range(4)
+    ]
+    assert costs[1] < costs[0]
+    assert costs[1] >= costs[2] >= costs[3]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (60, 128), (33, 70)])
+def test_refined_files_decode_exactly(stored, codec, size):
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    encoded = refining(stored, 2, 400.0).encode(image, rate_weight=WEIGHT, quality=3)
+    expected = codec.decode_indices(encoded.indices, 3, size)
+    np.testing.assert_array_equal(codec.decompress(encoded.data), expected)
+
+
+def test_bytes_do_not_depend_on_threads(stored, image):
+    one, three = (refining(stored, 2, 400.0, threads) for threads in (1, 3))
+    assert one.compress(image, rate_weight=WEIGHT) == three.compress(image, rate_weight=WEIGHT)
+
+
+def test_nothing_is_refined_where_it_is_not_asked_for(stored, codec, image):
+    refines = refining(stored, 2, 400.0)
+    plain = codec.compress(image, rate_weight=WEIGHT)
+    assert refines.compress(image, rate_weight=WEIGHT) != plain
+    assert refines.compress(image, rate_weight=WEIGHT, refinement_steps=0) == plain
+    assert refines.compress(image, rate_weight=0) == codec.compress(image, rate_weight=0)
+
+
+def test_refinement_is_no_part_of_what_a_model_decodes(stored, codec):
+    assert refining(stored, 2, 400.0).model.fingerprint == codec.model.fingerprint
+
+
+@pytest.mark.parametrize("steps", [-1, 101, 1.5])
+def test_impossible_steps_are_refused(codec, image, steps):
+    with pytest.raises(ValueError, match=r"refinement steps must be in 0\.\.100"):
+        codec.compress(image, refinement_steps=steps)
