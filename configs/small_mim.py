@@ -5,24 +5,26 @@ PQ-MIM, El-Nouby et al., arXiv 2212.07372; sizes, masks and schedule are ours.
     pqmim train --config=configs/small_mim.py --workdir=runs/small \\
         --config.data.source=folder:PHOTOS
 
-`--config.mim.head=independent` trains the paper's factorisation instead of the depth head.
+Visible indices are chosen by their price under static frequencies, masked ones by their price
+under the MIM itself (ours). `--config.mim.head=independent` trains the paper's factorisation
+instead of the depth head.
 """
 
-from pqmim_jax.training import default_config
+import runpy
+from pathlib import Path
 
 
 def get_config():
-    config = default_config.get_config()
+    config = runpy.run_path(str(Path(__file__).with_name("small_pqvae.py")))["get_config"]()
     config.stages = ("mim",)
-    config.checkpoints.every = 200
-    config.data.crops_per_image = 1
-    config.data.num_threads = 1
+    config.checkpoints.every = 100
     config.mim_training.update(
-        steps=1100, batch_size=8, learning_rate=1e-3, warmup_steps=100, initialise_images=128
-    )
-    # The slope of squared error against bits between neighbouring qualities, on validation images.
-    config.codec.rate_weights = (
-        *(9000.0, 6000.0, 4000.0, 3000.0, 2400.0, 2000.0),
-        *(1700.0, 1450.0, 1250.0, 1100.0, 1000.0, 900.0),
+        steps=700,
+        batch_size=8,
+        learning_rate=1.5e-3,
+        warmup_steps=50,
+        initialise_images=128,
+        rate_scale=0.77,
+        schedule=config.codec.schedule,  # the masks that coding meets
     )
     return config

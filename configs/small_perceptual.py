@@ -1,7 +1,8 @@
-"""Perceptual fine-tuning of the packaged model `small`: the decoder learns LPIPS and a patch GAN.
+"""The packaged model `small-perceptual`: the decoder of `small` learns LPIPS and a patch GAN.
 
-PQ-MIM, El-Nouby et al., arXiv 2212.07372; losses after HiFiC (Mentzer et al. 2020); sizes are
-ours. Encoder and codebooks are frozen: files keep their size and the MIM is the packaged one.
+PQ-MIM, El-Nouby et al., arXiv 2212.07372; losses after HiFiC (Mentzer et al. 2020); sizes and the
+mean over two trunks of LPIPS are ours. Encoder and codebooks are frozen: codes and MIM are those
+of `small`.
 
     pip install "pqmim-jax[train,perceptual]"
     pqmim train --config=configs/small_perceptual.py --workdir=runs/perceptual \\
@@ -17,8 +18,14 @@ def get_config():
     config.stages = ("perceptual",)
     config.checkpoints.every = 100
     config.log_every = 10
-    config.data.crops_per_image = 1
-    config.data.num_threads = 1
-    config.perceptual_training.update(start_from="small", rate_scale=1.0)
+    config.data.update(crops_per_image=1, num_threads=1, min_scale=0.25, max_scale=0.75)
+    config.perceptual_training.update(
+        start_from="small",
+        rate_scale=0.77,
+        steps=600,
+        batch_size=4,
+        learning_rate=5e-4,
+        lpips_trunk="vgg16+alexnet",
+    )
     config.perceptual_training.discriminator.width = 32
     return config

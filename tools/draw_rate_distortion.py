@@ -1,6 +1,10 @@
 """Draws the rate-distortion curves of a document of `pqmim evaluate --json FILE`, as SVG.
 
-python tools/draw_rate_distortion.py DOCUMENT.json -o curves.svg [--codecs small,jpeg,webp]
+    python tools/draw_rate_distortion.py DOCUMENT.json -o curves.svg [--codecs small,jpeg,webp]
+        [--published "Scale hyperprior,VVC"]
+
+Measured curves are solid, published ones (of the same pictures, see the document for their sources)
+dashed.
 """
 
 import argparse
@@ -9,8 +13,11 @@ from pathlib import Path
 from pqmim_jax.evaluation.comparison import curve_of
 from pqmim_jax.evaluation.schema import Document, read_document
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 430, 60, 40, 20, 50
-COLOURS = ("#c0392b", "#7f8c8d", "#2471a3", "#1e8449", "#8e44ad", "#b9770e", "#17a589", "#333333")
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 980, 500, 60, 40, 300, 50
+COLOURS = (
+    *("#c0392b", "#7f8c8d", "#2471a3", "#1e8449", "#8e44ad"),
+    *("#b9770e", "#17a589", "#333333", "#e67e22", "#5d6d7e"),
+)
 
 
 def curves_of(document: Document, names: list[str] | None) -> dict[str, list[tuple[float, float]]]:
@@ -22,10 +29,22 @@ def curves_of(document: Document, names: list[str] | None) -> dict[str, list[tup
     }
 
 
-def drawing(document: Document, names: list[str] | None, max_bpp: float) -> str:
+def published_of(document: Document, names: list[str]) -> dict[str, list[tuple[float, float]]]:
+    """The same of the published curves whose names start with one of `names`."""
+    return {
+        curve["name"]: [(point["bpp"], point["psnr"]) for point in curve["points"]]
+        for curve in document["published"]
+        if curve["name"].startswith(tuple(names))
+    }
+
+
+def drawing(
+    document: Document, names: list[str] | None, max_bpp: float, published: list[str]
+) -> str:
+    measured, printed = curves_of(document, names), published_of(document, published)
     curves = {
         name: [p for p in points if p[0] <= max_bpp]
-        for name, points in curves_of(document, names).items()
+        for name, points in (measured | printed).items()
     }
     curves = {name: points for name, points in curves.items() if points}
     if not curves:
@@ -40,7 +59,7 @@ def drawing(document: Document, names: list[str] | None, max_bpp: float) -> str:
 
     parts = grid(place, max_bpp, low, high)
     for i, (name, points) in enumerate(curves.items()):
-        parts += curve(name, [place(*p) for p in points], i)
+        parts += curve(name, [place(*p) for p in points], i, dashed=name in printed)
     title = f"{document['pictures']['count']} images, whole files, PSNR over 8-bit RGB (mean of dB)"
     parts.append(f'<text x="{LEFT}" y="22" font-weight="700">{title}</text>')
     return (
@@ -62,21 +81,25 @@ def grid(place, max_bpp: float, low: int, high: int) -> list[str]:
         (left, y), (right, _) = place(0, psnr), place(max_bpp, psnr)
         parts.append(f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="#e5e5e5"/>')
         parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{psnr}</text>')
-    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle">bpp</text>')
+    middle = (WIDTH + LEFT - RIGHT) / 2
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">bpp</text>')
     parts.append(f'<text x="14" y="{TOP - 4}">dB</text>')
     return parts
 
 
-def curve(name: str, points: list[tuple[float, float]], row: int) -> list[str]:
+def curve(
+    name: str, points: list[tuple[float, float]], row: int, *, dashed: bool = False
+) -> list[str]:
     """A line with a dot a setting, and its entry in the legend."""
     colour = COLOURS[row % len(COLOURS)]
+    dash = ' stroke-dasharray="5 4"' if dashed else ""
     path = " ".join(f"{x},{y}" for x, y in points)
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points)
-    y = HEIGHT - BOTTOM - 30 - 20 * row
+    left, y = WIDTH - RIGHT + 20, TOP + 20 + 20 * row
     return [
-        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}',
-        f'<line x1="{WIDTH - 180}" y1="{y - 4}" x2="{WIDTH - 155}" y2="{y - 4}" '
-        f'stroke="{colour}" stroke-width="2"/><text x="{WIDTH - 148}" y="{y}">{name}</text>',
+        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>{dots}',
+        f'<line x1="{left}" y1="{y - 4}" x2="{left + 25}" y2="{y - 4}" '
+        f'stroke="{colour}" stroke-width="2"{dash}/><text x="{left + 32}" y="{y}">{name}</text>',
     ]
 
 
@@ -86,9 +109,16 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--max-bpp", type=float, default=0.4, help="right edge of the drawing")
     parser.add_argument("--codecs", metavar="NAMES", help="only these, such as small,jpeg")
+    parser.add_argument(
+        "--published",
+        default="",
+        metavar="NAMES",
+        help='published curves whose names start so, such as "Scale hyperprior,VVC"',
+    )
     options = parser.parse_args()
     names = None if options.codecs is None else options.codecs.split(",")
-    drawn = drawing(read_document(options.document), names, options.max_bpp)
+    published = [name for name in options.published.split(",") if name]
+    drawn = drawing(read_document(options.document), names, options.max_bpp, published)
     options.output.write_text(drawn)
 
 

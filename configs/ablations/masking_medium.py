@@ -4,9 +4,9 @@ PQ-MIM, El-Nouby et al., arXiv 2212.07372, stage 2; M2T, Mentzer et al. 2023, fo
 low-discrepancy stages of alpha about 2.2 best, with 8 to 12 of them enough. The packaged MIM is
 trained on with each of four ways to mask and two seeds (8 trainings of 100 steps), and 28 schedules
 are measured on each, 224 cells in all, in about 25 minutes of two busy cores. Starting from a
-trained MIM makes schedules differ as they do in use. Its own training showed it the stages of
-`qlds(stages=8,alpha=2.2)` most of the time, which favours those, if any; and such short trainings
-say less about masks than ones from nothing do (`masking.py`).
+trained MIM makes schedules differ as they do in use. Its own training showed it the stages of one
+schedule most of the time (`model.json` names it), which favours those; and such short trainings say
+less about masks than ones from nothing do (`masking.py`).
 
     pqmim ablate --config=configs/ablations/masking_medium.py --workdir=runs/masking_medium \\
         --jobs=2 --config.data.source=folder:PHOTOS --config.evaluation.source=folder:HELD_OUT
@@ -18,7 +18,7 @@ from pqmim_jax.ablation import default_config
 def get_config():
     config = default_config.get_config()
     config.data.update(cache_mb=0, crops_per_image=1, num_threads=1)
-    # The packaged MIM's sizes are the defaults.
+    config.mim.embedding_dim = 16  # all other sizes of the packaged MIM are the defaults
     config.mim_training.update(
         start_from="small", steps=100, batch_size=4, learning_rate=5e-4, warmup_steps=10
     )

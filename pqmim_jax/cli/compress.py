@@ -83,7 +83,6 @@ def _add_rate(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="code the picture N times smaller on each side; it is enlarged again (default: 1)",
     )
-
     parser.add_argument(
         "--refine",
         dest="refinement_steps",

@@ -36,10 +36,11 @@ def main() -> None:
     from pqmim_jax.export import export_model
     from pqmim_jax.model_store import load_model
 
-    quality, rng = 7, np.random.default_rng(0)
-    indices = rng.integers(0, 256, (3, 5, 12))
+    quality, model = 7, load_model()
+    counts = model.counts.shape
+    indices = np.random.default_rng(0).integers(0, counts[1], (3, 5, counts[0]))
     with tempfile.TemporaryDirectory() as folder:
-        export_model(load_model(), "safetensors", Path(folder, "tensors"))
+        export_model(model, "safetensors", Path(folder, "tensors"))
         pixels = decoded_by_torch(sys.argv[1], Path(folder, "tensors"), indices, quality)
     np.savez_compressed(
         FILE, indices=np.uint8(indices), quality=quality, pixels=pixels, script=script_hash()
