@@ -70,6 +70,8 @@ def check_settings(
     if refinement_steps is None:
         refinement_steps = limits.refinement_steps
     _check_integer("refinement steps", refinement_steps, 0, MAX_REFINEMENT_STEPS)
+    if not 0 < limits.curvature < math.inf:
+        raise ValueError(f"the model's curvature must be a number > 0, got {limits.curvature}")
     return Settings(
         *(quality, float(rate_weight), spec, stages, shrink), refinement_steps, limits.curvature
     )

@@ -134,8 +134,8 @@ def _codec() -> ConfigDict:
             # the time, and files decode where and with what they were made.
             "mim_precision": "float64",
             # Stages of Mentzer et al. 2023 for the coarse sub-quantizers, then one for each four:
-            # every prefix of a file is a picture. With the packaged model and its lambdas it has
-            # a BD-rate of -2% against eight stages of whole tokens (pqmim_jax/ablation/README.md).
+            # every prefix of a file is a picture. With a model of M = 12 and its lambdas it had a
+            # BD-rate of -2% against eight stages of whole tokens (pqmim_jax/ablation/README.md).
             "schedule": "qlds(stages=3,alpha=2.2)*coarse_first(size=4)",
             # Lambda of rate-aware quantization for qualities 1 .. M, in squared error (8-bit
             # units, summed over a token) per bit; empty = 0, nearest codewords.

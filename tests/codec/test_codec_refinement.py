@@ -7,7 +7,6 @@ import pytest
 
 from pqmim_jax import Codec
 from pqmim_jax.codec.quantization import static_prices
-from pqmim_jax.codec.settings import check_settings
 from pqmim_jax.model_store import load_model
 
 WEIGHT = 300.0  # lambda
@@ -39,15 +38,7 @@ def cost_without_context(codec, image, indices):
 
 def chosen_without_context(codec, image, steps):
     """Indices at fixed frequencies after `steps`; what is coded has the MIM's prices."""
-    settings = check_settings(
-        codec.limits,
-        quality=None,
-        rate_weight=WEIGHT,
-        schedule=None,
-        stages=None,
-        shrink=1,
-        refinement_steps=steps,
-    )
+    settings = codec.encode(image, rate_weight=WEIGHT, refinement_steps=steps).settings
     latents, weight = codec.refined(image, codec.encode_latents(image), settings)
     penalties = np.float32(weight) * static_prices(codec.model.counts)
     norms = np.sum(codec.codebooks**2, -1)
@@ -94,3 +85,9 @@ def test_refinement_is_no_part_of_what_a_model_decodes(stored, codec):
 def test_impossible_steps_are_refused(codec, image, steps):
     with pytest.raises(ValueError, match=r"refinement steps must be in 0\.\.100"):
         codec.compress(image, refinement_steps=steps)
+
+
+@pytest.mark.parametrize("curvature", [0.0, -1.0, float("nan")])
+def test_a_model_with_an_impossible_curvature_is_refused(stored, image, curvature):
+    with pytest.raises(ValueError, match="curvature must be a number > 0"):
+        refining(stored, 2, curvature).compress(image, rate_weight=WEIGHT)
