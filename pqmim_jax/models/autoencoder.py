@@ -1,5 +1,6 @@
 """The PQ-VAE: encoder, product quantizer, decoder (paper, stage 1)."""
 
+import functools
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -15,6 +16,11 @@ from pqmim_jax.models.xcit import XcitDecoder, XcitEncoder
 BACKBONES = ("xcit", "conv")
 # Parameters that decide about an image's codes; the others only decide about its reconstruction.
 ENCODING = ("encoder", "to_latents", "linear_analysis", "quantizer")
+
+
+# Whole latents and pixels, unlike the networks' corrections to them, need all bits of a float32;
+# accelerators would multiply in half precision. On CPU this changes nothing.
+_exact_dense = functools.partial(nn.Dense, precision="highest")
 
 
 class AutoencoderOutput(NamedTuple):
@@ -54,12 +60,12 @@ class Autoencoder(nn.Module):
         latent = self.num_codebooks * self.codeword_dim
         out = nn.initializers.zeros if self.linear_path else nn.initializers.lecun_normal()
         self.encoder, self.decoder = self._backbone()
-        self.to_latents = nn.Dense(latent, kernel_init=out, name="to_latents")
+        self.to_latents = _exact_dense(latent, kernel_init=out, name="to_latents")
         pixels = 3 if self.backbone == "conv" else 3 * self.f * self.f
-        self.to_pixels = nn.Dense(pixels, kernel_init=out, name="to_pixels")
+        self.to_pixels = _exact_dense(pixels, kernel_init=out, name="to_pixels")
         if self.linear_path:
-            self.analysis = nn.Dense(latent, name="linear_analysis")
-            self.synthesis = nn.Dense(12 * self.f * self.f, name="linear_synthesis")
+            self.analysis = _exact_dense(latent, name="linear_analysis")
+            self.synthesis = _exact_dense(12 * self.f * self.f, name="linear_synthesis")
         self.quality_bias = self.param(
             "quality_bias", nn.initializers.zeros, (self.num_codebooks, latent)
         )

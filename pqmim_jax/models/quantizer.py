@@ -34,7 +34,8 @@ def nearest_codewords(
 
 def relative_distances(z: jax.Array, codebooks: jax.Array) -> jax.Array:
     """||z_m - c_{m,k}||^2 - ||z_m||^2; (..., M, d) and (M, K, d) -> (..., M, K)."""
-    inner = jnp.einsum("...md,mkd->...mk", z, codebooks)
+    # Accelerators would multiply in half precision, whose errors exceed the gaps between codewords.
+    inner = jnp.einsum("...md,mkd->...mk", z, codebooks, precision="highest")
     return jnp.sum(codebooks * codebooks, axis=-1) - 2 * inner
 
 

@@ -45,7 +45,8 @@ def batch_statistics(sub_vectors: jax.Array, indices: jax.Array, num_codewords: 
       counts (M, K) and sums (M, K, d).
     """
     one_hot = jax.nn.one_hot(indices, num_codewords, dtype=jnp.float32)
-    return one_hot.sum(0), jnp.einsum("nmk,nmd->mkd", one_hot, sub_vectors)
+    sums = jnp.einsum("nmk,nmd->mkd", one_hot, sub_vectors, precision="highest")
+    return one_hot.sum(0), sums
 
 
 def update(

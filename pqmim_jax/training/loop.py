@@ -101,7 +101,8 @@ class _Loop:
     def __init__(self, stage: Stage, layout: Layout, constants, config, directory, first_step: int):
         self._stage, self._layout, self._config = stage, layout, config
         self.step = first_step
-        self._compiled = lower_step(stage, layout).compile()
+        lowered = lower_step(stage, layout)
+        self._compiled = lowered.compile()
         self._constants = jax.tree.map(lambda a: place(a, layout.replicated), constants)
         make_key = jax.jit(lambda: jax.random.key(config.seed), out_shardings=layout.replicated)
         self._key = make_key()
@@ -109,7 +110,7 @@ class _Loop:
         self._validation = Validation(stage, config, layout, self._constants)
         self._log = MetricLog(directory, first_step)
         self._profile = Profile(directory / "profile", first_step, config.profile_steps)
-        flops = step_flops(self._compiled, stage.passes)
+        flops = step_flops(lowered, stage.passes, layout.mesh.size)
         self._throughput = Throughput(stage.batch_size, stage.steps, first_step, flops)
 
     def run(self, state: TrainState, batches, checkpoints: Checkpoints) -> TrainState:

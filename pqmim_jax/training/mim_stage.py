@@ -148,11 +148,16 @@ def training_set_counts(config, section, frozen: dict) -> np.ndarray:
 
 
 def write_model(config, section, frozen, params, counts: np.ndarray, path) -> None:
-    """Writes the model folder of a trained MIM and its autoencoder; see `model_store`."""
-    sections = {"autoencoder": section, "mim": config.mim, "codec": config.codec}
+    """Writes the model folder of a trained MIM and its autoencoder; see `model_store`.
+
+    Whatever they were trained in, a codec computes in single precision at least: half precision
+    is for accelerators, and slow on the machines that most files are decoded on.
+    """
+    networks = {"autoencoder": section, "mim": config.mim}
+    sections = {name: {**value.to_dict(), "dtype": "float32"} for name, value in networks.items()}
     model_store.save_model(
         path,
-        {name: value.to_dict() for name, value in sections.items()},
+        {**sections, "codec": config.codec.to_dict()},
         frozen,
         params,
         counts,

@@ -27,14 +27,16 @@ def peak_flops(device_kind: str) -> float | None:
     return next((p for name, p in PEAK_FLOPS.items() if device_kind.startswith(f"{name} ")), None)
 
 
-def step_flops(compiled: jax.stages.Compiled, passes: int) -> float | None:
-    """FLOPs that one device spends on a step, by XLA's own count; None if it has none.
+def step_flops(lowered: jax.stages.Lowered, passes: int, devices: int) -> float | None:
+    """FLOPs of a step for each of `devices`, by XLA's own count; None if it has none.
 
-    XLA counts the body of a loop once, so `passes` of gradient accumulation are multiplied in.
+    Counted before compilation: a compiled program for GPUs calls a library for its matrix
+    products, and those XLA does not count. XLA counts the body of a loop once, so `passes` of
+    gradient accumulation are multiplied in.
     """
-    cost = compiled.cost_analysis()
+    cost = lowered.cost_analysis()
     flops = (cost or {}).get("flops", 0.0)
-    return flops * passes if flops > 0 else None
+    return flops * passes / devices if flops > 0 else None
 
 
 class Throughput:
