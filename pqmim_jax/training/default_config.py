@@ -184,6 +184,9 @@ def _mim_training() -> ConfigDict:
             # Times codec.rate_weights, as in pqvae_training: which indices the MIM learns from.
             rate_scale=0.0,
             nearest_share=0.2,  # share of examples that keep the nearest codewords all the same
+            # Steps before masked indices, which are the targets, are chosen by the MIM's own bits:
+            # until then by their frequencies, as the visible ones always are.
+            static_steps=0,
             schedule="qlds(stages=8,alpha=2.2)",  # its stages serve as masks
             schedule_share=0.7,  # share of examples masked so
             # The others: RATIO*SUPPORT, how much is masked and what is masked together, drawn for

@@ -38,14 +38,16 @@ def build_mim_step(
     indices, in bits.
 
     With `rate_weights` (lambda of qualities 1..M) visible indices are chosen by distance +
-    lambda x `static_bits`, masked ones by the model's own bits, as the codec's encoder does.
+    lambda x `static_bits`, masked ones by the model's own bits, as the codec's encoder does; in
+    the first `config.static_steps` steps they too are chosen by `static_bits`.
     """
     bits_of_rows = _build_bits(model, rate_weights is not None)
 
     def bits_of_part(params, part, frozen, static_bits) -> jax.Array:
         image = to_network(part["image"])
         distances = autoencoder.apply({"params": frozen}, image, method="distances")
-        return bits_of_rows(params, distances, part["mask"], part["weights"], static_bits)
+        choice = (part["weights"], part["own"])
+        return bits_of_rows(params, distances, part["mask"], choice, static_bits)
 
     return _build_step(bits_of_part, tx, stage_map, config, rate_weights)
 
@@ -82,7 +84,9 @@ def _build_step(bits_of_part, tx, stage_map, config, rate_weights):
             bits = bits_of_part(params, part, *constants)
             return bits.sum() / targets, bits
 
-        parts = {**batch, "mask": mask, "weights": weights}
+        # Untrained, the model asks for what is frequent, gets it, and stops looking at its context.
+        own = jnp.full((size,), state.step >= config.static_steps)
+        parts = {**batch, "mask": mask, "weights": weights, "own": own}
         grads, bits = accumulated_grad(loss_fn, state.params, parts, config.accumulate_steps)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -98,15 +102,20 @@ def _build_step(bits_of_part, tx, stage_map, config, rate_weights):
 
 
 def _build_bits(model: MaskedImageModel, rate_aware: bool):
-    """(params, distances (B, h, w, M, K), mask, weights (B,), static_bits) -> bits (B, M)."""
+    """(params, distances (B, h, w, M, K), mask, choice, static_bits) -> bits (B, M).
 
-    def bits_of_rows(params, distances, mask: TrainingMask, weights, static_bits) -> jax.Array:
+    `choice` is lambda (B,) and whether the model's own bits choose the masked indices, bool (B,).
+    """
+
+    def bits_of_rows(params, distances, mask: TrainingMask, choice, static_bits) -> jax.Array:
+        weights, own = choice
         indices = jnp.argmin(distances + rate.penalty(static_bits, weights), axis=-1)
         visible = jnp.where(mask.visible, indices, UNKNOWN)
         logits = model.apply({"params": params}, visible, indices)
         if rate_aware:
             own_bits = jax.lax.stop_gradient(-jax.nn.log_softmax(logits) / jnp.log(2.0))
-            indices = jnp.argmin(distances + rate.penalty(own_bits, weights), axis=-1)
+            own_choice = jnp.argmin(distances + rate.penalty(own_bits, weights), axis=-1)
+            indices = jnp.where(own[:, None, None, None], own_choice, indices)
         return jnp.sum(cross_entropy_bits(logits, indices) * mask.target, axis=(1, 2))
 
     return bits_of_rows
@@ -136,7 +145,7 @@ def build_mim_eval(model: MaskedImageModel, autoencoder: Autoencoder, stage_map:
         grid = (size, *stage_map.shape)
         image = to_network(batch["image"])
         distances = autoencoder.apply({"params": frozen}, image, method="distances")
-        nearest = jnp.zeros((size,))  # lambda
+        nearest = (jnp.zeros((size,)), jnp.zeros((size,), bool))
 
         def add_stage(total, stage):
             known, coded = stage_map < stage, stage_map == stage

@@ -46,10 +46,14 @@ def test_counts_of_priced_choices_are_more_skewed(tiny_config):
     assert (perplexity(priced) < 0.95 * perplexity(nearest)).all()
 
 
-def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config):
-    """Masked indices follow the model's probabilities, visible ones only the frequencies."""
+@pytest.mark.parametrize("static_steps", [0, 1])
+def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config, static_steps):
+    """Masked indices follow the model's probabilities, visible ones only the frequencies.
+
+    In the first `static_steps` steps masked ones follow the frequencies, too.
+    """
     tiny_config.codec.rate_weights = (1e9, 1e9)  # nothing but the price counts
-    tiny_config.mim_training.update(rate_scale=1.0, nearest_share=0.0)
+    tiny_config.mim_training.update(rate_scale=1.0, nearest_share=0.0, static_steps=static_steps)
     stage = mim_stage.mim_stage(tiny_config, tiny_config.autoencoder)
     state = stage.init(jax.random.key(0))
     bias = np.zeros((2, 8), np.float32)
@@ -57,8 +61,12 @@ def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config):
     head = {name: np.zeros_like(value) for name, value in state.params["head"].items()}
     state = state.replace(params={**state.params, "head": {**head, "output_bias": bias}})
     frozen = pqvae_stage.init_params(build_autoencoder(tiny_config.autoencoder), jax.random.key(1))
-    static_bits = jnp.full((2, 8), 3.0)
+    static_bits = jnp.full((2, 8), 3.0).at[:, 2].set(1.0)
     batch = {"image": np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)}
-    _, metrics = jax.jit(stage.step_fn)(state, batch, jax.random.key(2), frozen, static_bits)
-    cheapest = -np.log2(np.exp(4.0) / (np.exp(4.0) + 7))
-    np.testing.assert_allclose(metrics["bits_per_index"], cheapest, rtol=1e-5)
+    step = jax.jit(stage.step_fn)
+    bits_of = {2: -np.log2(1 / (np.exp(4.0) + 7)), 5: -np.log2(np.exp(4.0) / (np.exp(4.0) + 7))}
+    for count in range(2):
+        counted = state.replace(step=jnp.int32(count))
+        _, metrics = step(counted, batch, jax.random.key(2), frozen, static_bits)
+        chosen = 2 if count < static_steps else 5
+        np.testing.assert_allclose(metrics["bits_per_index"], bits_of[chosen], rtol=1e-5)
