@@ -1,5 +1,6 @@
 """The codec: a loaded model that turns images into `.pqm` bytes and back."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class Codec:
             self.default_schedule,
             config["window"],
             config.get("refinement_steps", 0),  # models of before the field was there
-            config.get("curvature", 1.0),
+            _for_each(config.get("curvature", 1.0), self.qualities),
         )
 
     def compress(self, image: np.ndarray, **options) -> bytes:
@@ -232,7 +233,7 @@ class Codec:
         if settings.shrink not in prepared.reduced:
             reduced = reduce(prepared.colour, settings.shrink)
             prepared.reduced[settings.shrink] = reduced, self.encode_latents(reduced)
-        latents, rate_weight = self.refined(*prepared.reduced[settings.shrink], settings)
+        latents, rate_weights = self.refined(*prepared.reduced[settings.shrink], settings)
         height, width = prepared.colour.shape[:2]
         schedule = None if settings.schedule == self.default_schedule else settings.schedule
         header = Header(
@@ -252,25 +253,25 @@ class Codec:
             header,
             latents,
             self.codebooks,
-            rate_weight,
+            rate_weights,
             prepared.attachments,
         )
         return EncodedImage(data, indices, index_bits, stage_bits, settings)
 
     def refined(
         self, image: np.ndarray, latents: np.ndarray, settings: Settings
-    ) -> tuple[np.ndarray, float]:
-        """Sub-vectors (h, w, M, d) to choose codewords for, and the lambda of that choice.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sub-vectors (h, w, M, d) to choose codewords for, and lambda (M,) of that choice.
 
         Args:
           image: (H, W, 3) uint8 as it is coded.
           latents: its `encode_latents`; they come back as they are where nothing is refined.
         """
         if not settings.refines or self.programs.correct is None:
-            return latents, settings.rate_weight
+            return latents, np.full(self.qualities, settings.rate_weight)
         grid, counts = self._grid(*image.shape[:2]), self.model.counts
         refined = refine(self.programs, grid, image, latents, self.codebooks, counts, settings)
-        return refined, settings.rate_weight / settings.curvature
+        return refined, settings.rate_weight / np.array(settings.curvature)
 
     def encode_latents(self, image: np.ndarray) -> np.ndarray:
         """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""
@@ -326,3 +327,8 @@ class Codec:
     def _grid(self, height: int, width: int) -> WindowGrid:
         config = self._codec_config
         return WindowGrid(height, width, self._f, config["window"], config["halo"])
+
+
+def _for_each(value: float | Sequence[float], count: int) -> tuple[float, ...]:
+    """One number for each of `count`: those of a sequence, or the same for all."""
+    return tuple(value) if isinstance(value, Sequence) else (value,) * count

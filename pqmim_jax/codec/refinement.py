@@ -36,7 +36,7 @@ def refine(
       codebooks: (M, K, d) float32.
       counts: (M, K): how often codewords occur, for their prices.
       settings: what is asked for. The choice among codewords for the latents that come back is
-        at `settings.rate_weight / settings.curvature`.
+        at `settings.rate_weight` over the `settings.curvature` of each sub-quantizer.
 
     Returns:
       (h, w, M, d) float32; sub-vectors from `settings.quality` on are as they were.
@@ -44,10 +44,11 @@ def refine(
     grid = replace(grid, halo=REFINEMENT_HALO)
     prices = static_prices(counts)[: settings.quality]
     weight = settings.rate_weight  # of the encoder network's latents
+    curvature = np.array(settings.curvature[: settings.quality], np.float32)[:, None]
     for _ in range(settings.refinement_steps):
         indices = _cheapest(programs, grid, latents, codebooks, np.float32(weight) * prices)
-        weight = settings.rate_weight / settings.curvature
-        latents = _moved(programs, grid, image, latents, codebooks, indices, settings)
+        weight = settings.rate_weight / curvature
+        latents = _moved(programs, grid, image, latents, codebooks, indices, curvature)
     return latents
 
 
@@ -65,9 +66,9 @@ def _cheapest(programs, grid, latents, codebooks, penalties) -> np.ndarray:
     return indices
 
 
-def _moved(programs, grid, image, latents, codebooks, indices, settings) -> np.ndarray:
-    """(h, w, M, d) float32: the codewords of `indices`, less the gradient over the curvature."""
-    moved, sent = latents.copy(), settings.quality
+def _moved(programs, grid, image, latents, codebooks, indices, curvature) -> np.ndarray:
+    """(h, w, M, d) float32: the codewords of `indices`, less the gradient over `curvature` (n, 1)."""
+    moved, sent = latents.copy(), len(curvature)
     each, quality = np.arange(sent), np.int32(sent)
 
     def move(origin: tuple[int, int]) -> None:
@@ -79,8 +80,7 @@ def _moved(programs, grid, image, latents, codebooks, indices, settings) -> np.n
         change = programs.correct(window, quality, pixels, mask).reshape(-1, *latents.shape[2:])
         y, x = grid.window_positions(origin).T
         rows = (y - origin[0]) * grid.window + x - origin[1]
-        step = change[rows, :sent] / np.float32(settings.curvature)
-        moved[y, x, :sent] = codebooks[each, indices[y, x]] + step
+        moved[y, x, :sent] = codebooks[each, indices[y, x]] + change[rows, :sent] / curvature
 
     programs.map(move, grid.origins)
     return moved

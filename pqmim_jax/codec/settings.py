@@ -18,7 +18,8 @@ class ModelLimits:
     schedule: str  # canonical
     window: int  # tokens a side
     refinement_steps: int  # that its latents are refined by before codewords are chosen
-    curvature: float  # of the squared error in its codewords, 1 for an orthogonal decoder
+    # Of the squared error in the codewords of each sub-quantizer, 1 for an orthogonal decoder.
+    curvature: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Settings:
     stages: int | None  # None: all of them
     shrink: int
     refinement_steps: int
-    curvature: float
+    curvature: tuple[float, ...]  # of each sub-quantizer
 
     @property
     def refines(self) -> bool:
@@ -70,8 +71,13 @@ def check_settings(
     if refinement_steps is None:
         refinement_steps = limits.refinement_steps
     _check_integer("refinement steps", refinement_steps, 0, MAX_REFINEMENT_STEPS)
-    if not 0 < limits.curvature < math.inf:
-        raise ValueError(f"the model's curvature must be a number > 0, got {limits.curvature}")
+    if len(limits.curvature) != limits.qualities or not all(
+        0 < value < math.inf for value in limits.curvature
+    ):
+        raise ValueError(
+            f"the model's curvature must be a number > 0, or {limits.qualities} of them, got "
+            f"{limits.curvature}"
+        )
     return Settings(
         *(quality, float(rate_weight), spec, stages, shrink), refinement_steps, limits.curvature
     )
