@@ -22,10 +22,11 @@ def get_config():
     config.perceptual_training.update(
         start_from="small",
         rate_scale=0.77,
-        steps=600,
-        batch_size=4,
+        steps=1600,
+        batch_size=8,
         learning_rate=5e-4,
         lpips_trunk="vgg16+alexnet",
+        full_quality_share=0.2,
     )
     config.perceptual_training.discriminator.width = 32
     return config

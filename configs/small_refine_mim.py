@@ -1,0 +1,34 @@
+"""The packaged model `small`, last run, stage 2: the MIM, on an accelerator.
+
+Starts from the MIM that configs/small_mim.py trained on a processor:
+
+    pqmim train --config=configs/small_refine_mim.py --workdir=runs/refined \\
+        --config.mim_training.start_from=runs/small --config.data.source=folder:COPIES
+
+Half of the masks are those that coding meets. From these alone the MIM does not learn to look at
+other tokens: in most of them a token's own coarse indices tell more.
+"""
+
+import runpy
+from pathlib import Path
+
+
+def get_config():
+    config = runpy.run_path(str(Path(__file__).with_name("small_refine_pqvae.py")))["get_config"]()
+    config.stages = ("mim",)
+    config.mim.dtype = "bfloat16"
+    config.mim_training.update(
+        steps=4770,
+        batch_size=32,
+        learning_rate=1.5e-3,
+        warmup_steps=100,
+        initialise_images=512,
+        rate_scale=0.77,
+        nearest_share=0.1,
+        static_steps=2860,
+        schedule=config.codec.schedule,
+        schedule_share=0.5,
+        mask="power(exponent=2.2)*tokens",
+        leading_share=0.15,
+    )
+    return config

@@ -1,0 +1,112 @@
+"""Rescaled copies of photographs, from which training crops are then cut without resampling.
+
+An accelerator takes crops faster than processors can shrink them. With all copies in memory
+(`--config.data.cache_mb`) a crop is a copy of its pixels, and nothing else:
+
+    python tools/rescale_pictures.py PHOTOS COPIES
+    pqmim train ... --config.data.source=folder:COPIES --config.data.min_scale=1 \\
+        --config.data.max_scale=1 --config.data.cache_mb=32768
+"""
+
+import argparse
+import functools
+import math
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pqmim_jax.data.decode import DataError, Window, decode_image, resize_window
+from pqmim_jax.data.sources import FolderSource
+
+
+def main() -> None:
+    options = _parse()
+    try:
+        paths = FolderSource([options.photos]).paths
+    except DataError as error:
+        raise SystemExit(f"error: {error}") from error
+    if options.copies_folder.exists():
+        raise SystemExit(f"error: {options.copies_folder} exists; it is not written to")
+    options.copies_folder.mkdir(parents=True)
+    write = functools.partial(_write_copies, options=options)
+    with ProcessPoolExecutor(options.processes) as pool:
+        try:
+            pixels = sum(pool.map(write, range(len(paths)), paths))
+        except DataError as error:
+            raise SystemExit(f"error: {error}") from error
+    print(f"{len(paths)} photographs, {options.copies} copies each, {pixels / 1e6:.0f} megapixels")
+
+
+def copy_scales(
+    copies: int, smallest: float, largest: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Scales of the copies of a photograph: one in each of `copies` equal parts of the range.
+
+    Args:
+        copies: >= 1.
+        smallest: > 0.
+        largest: in [smallest, 1].
+        rng: where each scale's place in its part, log-uniform, comes from.
+
+    Returns:
+        (copies,) float64 ascending, output pixels per source pixel.
+    """
+    place = (np.arange(copies) + rng.random(copies)) / copies
+    return np.exp(math.log(smallest) + place * (math.log(largest) - math.log(smallest)))
+
+
+def rescaled(picture: np.ndarray, scale: float, min_side: int) -> np.ndarray:
+    """The picture shrunk by `scale`, or by less where a side would get below `min_side` pixels.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        scale: in (0, 1].
+        min_side: in pixels; a picture that is smaller stays as it is.
+
+    Returns:
+        uint8 (H', W', 3); Pillow's bicubic filter, as in training.
+    """
+    height, width = picture.shape[:2]
+    scale = min(1.0, max(scale, min_side / min(height, width)))
+    whole = Window(0, 0, height, width)
+    return resize_window(picture, whole, round(height * scale), round(width * scale))
+
+
+def _write_copies(number: int, path: str, options: argparse.Namespace) -> int:
+    """Writes all copies of one photograph; returns how many pixels they have."""
+    picture = decode_image(path)
+    rng = np.random.default_rng([options.seed, number])
+    pixels = 0
+    for i, scale in enumerate(
+        copy_scales(options.copies, options.min_scale, options.max_scale, rng)
+    ):
+        copy = rescaled(picture, scale, options.min_side)
+        # Uncompressed: reading them is what a run waits for before its first epoch.
+        Image.fromarray(copy).save(options.copies_folder / f"{number:05d}-{i:03d}.ppm")
+        pixels += copy.shape[0] * copy.shape[1]
+    return pixels
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", help="folder of photographs")
+    parser.add_argument("copies_folder", type=Path, help="folder to make, must not exist")
+    parser.add_argument("--copies", type=int, default=32, help="of each photograph (32)")
+    parser.add_argument("--min-scale", type=float, default=0.25, help="smallest scale (0.25)")
+    parser.add_argument("--max-scale", type=float, default=0.75, help="largest scale (0.75)")
+    parser.add_argument("--min-side", type=int, default=320, help="pixels a side at least (320)")
+    parser.add_argument("--seed", type=int, default=0, help="of the scales (0)")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: all cores")
+    options = parser.parse_args()
+    if options.copies < 1 or options.processes < 1 or options.min_side < 1 or options.seed < 0:
+        parser.error("--copies, --min-side and --processes must be >= 1, --seed >= 0")
+    if not 0 < options.min_scale <= options.max_scale <= 1:
+        parser.error("scales must be 0 < --min-scale <= --max-scale <= 1")
+    return options
+
+
+if __name__ == "__main__":
+    main()
