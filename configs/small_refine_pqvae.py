@@ -23,7 +23,9 @@ def get_config():
         prefetch=12,
     )
     config.autoencoder.dtype = "bfloat16"
-    config.codec.rate_weights = tuple(round(16000.0 * quality**-1.08, -1) for quality in range(1, 21))
+    config.codec.rate_weights = tuple(
+        round(16000.0 * quality**-1.08, -1) for quality in range(1, 21)
+    )
     config.pqvae_training.update(
         steps=6000, batch_size=24, crop=256, learning_rate=1.5e-3, warmup_steps=200
     )

@@ -67,7 +67,7 @@ def _cheapest(programs, grid, latents, codebooks, penalties) -> np.ndarray:
 
 
 def _moved(programs, grid, image, latents, codebooks, indices, curvature) -> np.ndarray:
-    """(h, w, M, d) float32: the codewords of `indices`, less the gradient over `curvature` (n, 1)."""
+    """(h, w, M, d): the codewords of `indices` less the gradient over `curvature` (n, 1)."""
     moved, sent = latents.copy(), len(curvature)
     each, quality = np.arange(sent), np.int32(sent)
 
