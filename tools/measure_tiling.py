@@ -2,8 +2,8 @@
 
     python tools/measure_tiling.py PICTURES... [--quality Q] [--model NAME]
 
-Runs the autoencoder once over the whole picture (edges repeated outwards as in the codec) and once
-as the codec does, on the same indices. Prints the largest and mean difference in 8-bit steps, the
+Runs the autoencoder once over the whole picture, as in training, and once as the codec does, on the
+same indices. Prints the largest and mean difference in 8-bit steps, the
 PSNR of both, and the share of the encoder's nearest indices that differ. Exit code 1 if a sample
 differs by more than 2.
 """
@@ -18,7 +18,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from pqmim_jax.codec import Codec
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.images import read_image
 from pqmim_jax.model_store import DEFAULT
@@ -54,25 +53,19 @@ def main() -> int:
 
 def in_one_window(codec: Codec, image: np.ndarray, quality: int) -> tuple[np.ndarray, np.ndarray]:
     """Nearest indices (h, w, M), and the picture that the decoder network makes of them."""
-    model, f, edge = codec.model, codec.pixels_per_token, AUTOENCODER_HALO
+    model, f = codec.model, codec.pixels_per_token
     network = build_autoencoder(ConfigDict(model.config["autoencoder"]))
     apply = partial(network.apply, {"params": jax.device_put(model.autoencoder)})
-    h, w = (-(-side // f) for side in image.shape[:2])
-    mask = np.pad(np.ones((1, h, w), np.float32), ((0, 0), (edge, edge), (edge, edge)))
-    below, right = h * f - image.shape[0], w * f - image.shape[1]
-    around = ((edge * f, edge * f + below), (edge * f, edge * f + right), (0, 0))
-    pixels = np.pad(image, around, mode="edge")[None].astype(np.float32) / 255 - 0.5
-    encode = jax.jit(partial(apply, method="sub_vectors"))
-    latents = np.asarray(encode(pixels, mask))[0, edge:-edge, edge:-edge]
+    margins = [(0, -side % f) for side in image.shape[:2]]
+    pixels = np.pad(image, [*margins, (0, 0)], mode="edge")[None].astype(np.float32) / 255 - 0.5
+    latents = np.asarray(jax.jit(partial(apply, method="sub_vectors"))(pixels))[0]
     codebooks = model.autoencoder["quantizer"]["codebooks"]
     products = np.einsum("hwmd,mkd->hwmk", latents, codebooks)
     indices = ((codebooks**2).sum(-1) - 2 * products).argmin(-1)
-    codewords = codebooks[np.arange(codec.qualities), indices]
-    tokens = ((edge, edge), (edge, edge), (0, 0), (0, 0))
-    codewords = np.pad(codewords, tokens, mode="edge")[None]
+    codewords = codebooks[np.arange(codec.qualities), indices][None]
     decode = jax.jit(partial(apply, method="decode"))
-    whole = np.asarray(decode(codewords, np.array([quality], np.int32), mask))[0]
-    whole = whole[edge * f : -edge * f, edge * f : -edge * f][: image.shape[0], : image.shape[1]]
+    whole = np.asarray(decode(codewords, np.array([quality], np.int32)))[0]
+    whole = whole[: image.shape[0], : image.shape[1]]
     return indices, np.clip(np.round((whole + 0.5) * 255), 0, 255).astype(np.uint8)
 
 

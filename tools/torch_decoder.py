@@ -31,9 +31,6 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-EDGE = 4  # tokens that are repeated around a picture, so that its borders have neighbours
-
-
 class Layer:
     """A layer's parameters: `layer["kernel"]`, `layer.at("attention")`."""
 
@@ -90,8 +87,7 @@ class CrossCovarianceAttention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         heads = len(self.temperature)
         q, k, v = self.qkv(x).reshape(*x.shape[:2], 3, heads, x.shape[-1] // heads).unbind(2)
-        inside = slice(EDGE, -EDGE)
-        q, k = (a[inside, inside].flatten(0, 1) for a in (q, k))
+        q, k = (a.flatten(0, 1) for a in (q, k))
         q, k = (a * torch.rsqrt((a * a).sum(0, keepdim=True) + 1e-6) for a in (q, k))
         weights = (torch.einsum("nhc,nhd->hcd", q, k) * self.temperature).softmax(-1)
         return self.projection(torch.einsum("hcd,yxhd->yxhc", weights, v).reshape(x.shape))
@@ -135,13 +131,11 @@ class Decoder(nn.Module):
         self.quality_bias = nn.Parameter(layer["quality_bias"])
 
     def forward(self, latents: torch.Tensor, quality: int) -> torch.Tensor:
-        latents = F.pad(latents.permute(2, 0, 1), (EDGE,) * 4, mode="replicate").permute(1, 2, 0)
         features = self.blocks(self.stem(latents + self.quality_bias[quality - 1]))
         image = depth_to_space(self.to_pixels(self.norm(features)), self.f)
         if self.synthesis is not None:
             image = image + overlap_add(self.synthesis(latents), self.f)
-        inside = slice(EDGE * self.f, -EDGE * self.f)
-        return image[inside, inside]
+        return image
 
 
 def depth_to_space(x: torch.Tensor, f: int) -> torch.Tensor:

@@ -49,8 +49,8 @@ class ProgramSet(Protocol):
 
     @property
     def encode(self) -> SegmentedProgram:
-        """Segments of: (side*f, side*f, 3) uint8 window and (side, side) float32 mask of its
-        tokens that count -> (window, window, M*d) float32 latents.
+        """Segments of: (side*f, side*f, 3) uint8 window and (side, side) float32 mask, as in
+        `models.layers.presence`, -> (window, window, M*d) float32 latents.
 
         As compared with the codewords: l2-normalised if the model is.
         """

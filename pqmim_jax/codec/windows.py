@@ -55,12 +55,13 @@ class WindowGrid:
         return self._cut(codes, origin, 1)
 
     def mask_of(self, origin: tuple[int, int]) -> np.ndarray:
-        """(side, side) float32 over a window with halo: 1 at its own tokens of the picture.
+        """(side, side) float32 over a window with halo, as in `models.layers.presence`.
 
-        Every token of the picture is 1 in exactly one window.
+        1 at its own tokens of the picture, 1/2 at others of the picture, 0 outside. Every token of
+        the picture is 1 in exactly one window.
         """
         (h, w), (y, x), edge = self.tokens, origin, self.halo
-        mask = np.zeros((self.window + 2 * edge,) * 2, np.float32)
+        mask = self.inside_of(origin) / 2
         mask[edge : edge + self.window, edge : edge + self.window][: h - y, : w - x] = 1
         return mask
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from pqmim_jax.models.checks import activation_dtype, check_heads
 from pqmim_jax.models.conv import ConvDecoder, ConvEncoder
 from pqmim_jax.models.layers.patches import depth_to_space, overlap_add, overlapping_patches
+from pqmim_jax.models.layers.presence import zero_outside
 from pqmim_jax.models.quantizer import ProductQuantizer, keep_leading
 from pqmim_jax.models.xcit import XcitDecoder, XcitEncoder
 
@@ -83,10 +84,11 @@ class Autoencoder(nn.Module):
     def encode(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """(B, H, W, 3) float32 in [-0.5, 0.5], H and W multiples of f -> (B, h, w, M*d).
 
-        `mask`, (B, h, w) float32 of 0 and 1, says which tokens count in the statistics that run
-        over all tokens (those of a picture, where the window also shows its surroundings); None
-        = all.
+        `mask`, (B, h, w) float32 as in `models.layers.presence`, says which tokens count in the
+        statistics that run over all tokens, and which lie outside of the picture; None = the image
+        is a whole picture.
         """
+        image = zero_outside(image, mask)
         # Before the network: latents, not pixels, are then kept where a codec stops inside it.
         linear = self.analysis(overlapping_patches(image, self.f)) if self.linear_path else None
         z = self.to_latents(self.encoder(image, mask)).astype(jnp.float32)
@@ -125,7 +127,7 @@ class Autoencoder(nn.Module):
         if self.backbone == "xcit":
             image = depth_to_space(image, self.f)
         if self.linear_path:
-            image = image + overlap_add(self.synthesis(latents), self.f)
+            image = image + overlap_add(zero_outside(self.synthesis(latents), mask), self.f)
         return image
 
     def decode_indices(self, indices: jax.Array, quality: jax.Array) -> jax.Array:

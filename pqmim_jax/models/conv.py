@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from pqmim_jax.models.layers.mixing import CrossCovarianceAttention
 from pqmim_jax.models.layers.normalization import GroupNorm
 from pqmim_jax.models.layers.patches import depth_to_space, space_to_depth
+from pqmim_jax.models.layers.presence import zero_outside
 
 _MULTIPLIERS = (1, 2, 2, 4)
 
@@ -30,11 +31,12 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """(B, h, w, C) -> (B, h, w, channels); `mask` as in `GroupNorm`."""
+        """(B, h, w, C) -> (B, h, w, channels); `mask` as in `presence`."""
         residual = x
         for i in range(2):
             groups = min(8, x.shape[-1])
             x = nn.swish(GroupNorm(groups, dtype=self.dtype, name=f"norm_{i}")(x, mask))
+            x = zero_outside(x, mask)
             x = nn.Conv(self.channels, (3, 3), dtype=self.dtype, name=f"conv_{i}")(x)
         if residual.shape[-1] != self.channels:
             residual = nn.Dense(self.channels, dtype=self.dtype, name="skip")(residual)

@@ -1,11 +1,14 @@
 """The `xcit` backbone: cross-covariance attention, local patch interaction, MLP."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from pqmim_jax.models.layers.mixing import CrossCovarianceAttention, DepthwiseFilter, Mlp
 from pqmim_jax.models.layers.patches import space_to_depth
+from pqmim_jax.models.layers.presence import zero_outside
 
 
 class LocalPatchInteraction(nn.Module):
@@ -14,10 +17,11 @@ class LocalPatchInteraction(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(B, h, w, C) -> (B, h, w, C)."""
-        x = nn.gelu(DepthwiseFilter(dtype=self.dtype, name="first")(x))
-        return DepthwiseFilter(dtype=self.dtype, name="second")(x)
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C); `mask` as in `presence`."""
+        first = DepthwiseFilter(dtype=self.dtype, name="first")
+        x = nn.gelu(first(zero_outside(x, mask)))
+        return DepthwiseFilter(dtype=self.dtype, name="second")(zero_outside(x, mask))
 
 
 class XcitBlock(nn.Module):
@@ -29,10 +33,12 @@ class XcitBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """(B, h, w, C) -> (B, h, w, C); `mask` as in `CrossCovarianceAttention`."""
+        """(B, h, w, C) -> (B, h, w, C); `mask` as in `presence`."""
+        attention = CrossCovarianceAttention(self.heads, self.dtype, name="attention")
+        local = LocalPatchInteraction(self.dtype, name="local")
         mixers = (
-            ("attention", CrossCovarianceAttention(self.heads, self.dtype, name="attention")),
-            ("local", LocalPatchInteraction(self.dtype, name="local")),
+            ("attention", partial(attention, mask=mask)),
+            ("local", partial(local, mask=mask)),
             ("mlp", Mlp(dtype=self.dtype, name="mlp")),
         )
         for name, mixer in mixers:
@@ -40,8 +46,7 @@ class XcitBlock(nn.Module):
                 f"{name}_scale", nn.initializers.constant(self.layer_scale), (x.shape[-1],)
             )
             normed = nn.LayerNorm(dtype=self.dtype, name=f"{name}_norm")(x)
-            mixed = mixer(normed, mask) if name == "attention" else mixer(normed)
-            x = x + scale.astype(self.dtype) * mixed
+            x = x + scale.astype(self.dtype) * mixer(normed)
         return x
 
 

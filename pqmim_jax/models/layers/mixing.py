@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from pqmim_jax.models.layers.picture_sums import picture_sums
 from pqmim_jax.models.layers.precision import at_least_float32
+from pqmim_jax.models.layers.presence import counted
 
 EXPANDED_BIASES = "expanded_biases"
 """Collection that may hold what `WindowAttention` makes of its table, for calls by the thousand."""
@@ -48,7 +49,7 @@ class CrossCovarianceAttention(nn.Module):
         """(B, h, w, C) -> (B, h, w, C); C must be a multiple of `heads`.
 
         Args:
-          mask: (B, h, w) float32, 1 where a token counts in the statistics, 0 elsewhere, whose
+          mask: (B, h, w) float32 as in `presence`: which tokens count in the statistics, whose
             sums are then `picture_sums`; None = all tokens.
         """
         b, h, w, channels = x.shape
@@ -60,7 +61,7 @@ class CrossCovarianceAttention(nn.Module):
             q, k = _unit_norm_over_tokens(q), _unit_norm_over_tokens(k)
             correlation = jnp.einsum("bnhc,bnhd->bhcd", q, k)
         else:
-            correlation = _masked_correlation(q, k, mask.reshape(b, h * w, 1, 1))
+            correlation = _masked_correlation(q, k, counted(mask).reshape(b, h * w, 1, 1))
         temperature = self.param("temperature", nn.initializers.ones, (self.heads, 1, 1))
         logits = correlation * temperature
         weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)

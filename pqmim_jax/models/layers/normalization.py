@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from pqmim_jax.models.layers.picture_sums import picture_sums
+from pqmim_jax.models.layers.presence import counted
 
 
 class GroupNorm(nn.GroupNorm):
@@ -15,8 +16,8 @@ class GroupNorm(nn.GroupNorm):
         """(B, H, W, C) -> (B, H, W, C).
 
         Args:
-          mask: (B, h, w) float32, 1 where a token, H/h x W/w samples, counts in mean and
-            variance, 0 elsewhere; their sums are then `picture_sums`. None = all tokens.
+          mask: (B, h, w) float32 as in `presence`: which tokens, H/h x W/w samples each, count
+            in mean and variance; their sums are then `picture_sums`. None = all tokens.
         """
         if mask is None:
             return super().__call__(x)
@@ -33,7 +34,7 @@ def _masked_moments(x: jax.Array, mask: jax.Array, groups: int) -> tuple[jax.Arr
     (b, h, _, channels), (_, rows, columns) = x.shape, mask.shape
     cells = x.reshape(b, rows, h // rows, columns, -1, groups, channels // groups)
     each = [jnp.sum(a, axis=(2, 4, 6)) for a in (jnp.ones_like(cells), cells, cells * cells)]
-    sums = jnp.einsum("sbhwg,bhw->bgs", jnp.stack(each), mask)
+    sums = jnp.einsum("sbhwg,bhw->bgs", jnp.stack(each), counted(mask))
     count, total, squares = jnp.moveaxis(picture_sums(sums), -1, 0)
     mean = total / count
     variance = jnp.maximum(squares / count - mean * mean, 0.0)

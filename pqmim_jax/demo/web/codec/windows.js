@@ -28,10 +28,17 @@ export class WindowGrid {
     return [Math.min(this.window, this.rows - y), Math.min(this.window, this.columns - x)];
   }
 
-  /** (side, side) mask: 1 at a window's own tokens of the picture. */
+  /** (side, side) mask: 1 at a window's own tokens of the picture, 1/2 at others of it, 0 outside. */
   maskOf(origin) {
     const mask = new Float32Array(this.side * this.side);
     const [rows, columns] = this.extent(origin);
+    for (let y = 0; y < this.side; y++) {
+      const row = origin[0] + y - this.halo;
+      if (row < 0 || row >= this.rows) continue;
+      const left = Math.max(0, this.halo - origin[1]);
+      const right = Math.min(this.side, this.columns + this.halo - origin[1]);
+      mask.fill(0.5, y * this.side + left, y * this.side + right);
+    }
     for (let y = 0; y < rows; y++) {
       const start = (y + this.halo) * this.side + this.halo;
       mask.fill(1, start, start + columns);
