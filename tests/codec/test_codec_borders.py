@@ -30,7 +30,8 @@ def photo(height, width):
 def whole(stored, method, *arguments):
     model = build_autoencoder(ConfigDict(stored.config["autoencoder"]))
     params = jax.tree.map(jnp.asarray, stored.autoencoder)
-    return np.asarray(model.apply({"params": params}, *arguments, method=method))[0]
+    apply = jax.jit(lambda params, *inputs: model.apply({"params": params}, *inputs, method=method))
+    return np.asarray(apply(params, *arguments))[0]
 
 
 @pytest.mark.parametrize("size", SIZES)
