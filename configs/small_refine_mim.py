@@ -5,8 +5,9 @@ Starts from the MIM that configs/small_mim.py trained on a processor:
     pqmim train --config=configs/small_refine_mim.py --workdir=runs/refined \\
         --config.mim_training.start_from=runs/small --config.data.source=folder:COPIES
 
-Half of the masks are those that coding meets. From these alone the MIM does not learn to look at
-other tokens: in most of them a token's own coarse indices tell more.
+Targets are chosen by frequencies for the first 60% of the steps (`static_steps`): chosen by the
+MIM's own bits from the start they never made it look at other tokens (see the model's card). Half
+of the masks are those that coding meets, half hide whole tokens.
 """
 
 import runpy

@@ -3,9 +3,8 @@
     python tools/measure_tiling.py PICTURES... [--quality Q] [--model NAME]
 
 Runs the autoencoder once over the whole picture, as in training, and once as the codec does, on the
-same indices. Prints the largest and mean difference in 8-bit steps, the
-PSNR of both, and the share of the encoder's nearest indices that differ. Exit code 1 if a sample
-differs by more than 2.
+same indices. Prints the largest and mean difference in 8-bit steps, the PSNR of both, and the share
+of the encoder's nearest indices that differ. Exit code 1 if a sample differs by more than 2.
 """
 
 import argparse

@@ -12,6 +12,7 @@ import argparse
 import functools
 import math
 import os
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -30,13 +31,18 @@ def main() -> None:
         raise SystemExit(f"error: {error}") from error
     if options.copies_folder.exists():
         raise SystemExit(f"error: {options.copies_folder} exists; it is not written to")
-    options.copies_folder.mkdir(parents=True)
-    write = functools.partial(_write_copies, options=options)
-    with ProcessPoolExecutor(options.processes) as pool:
-        try:
-            pixels = sum(pool.map(write, range(len(paths)), paths))
-        except DataError as error:
-            raise SystemExit(f"error: {error}") from error
+    parent = options.copies_folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="copies-", dir=parent) as unfinished:
+        folder = Path(unfinished, "copies")  # gets its name when it is whole
+        folder.mkdir()
+        write = functools.partial(_write_copies, folder=folder, options=options)
+        with ProcessPoolExecutor(options.processes) as pool:
+            try:
+                pixels = sum(pool.map(write, range(len(paths)), paths))
+            except DataError as error:
+                raise SystemExit(f"error: {error}") from error
+        folder.rename(options.copies_folder)
     print(f"{len(paths)} photographs, {options.copies} copies each, {pixels / 1e6:.0f} megapixels")
 
 
@@ -75,7 +81,7 @@ def rescaled(picture: np.ndarray, scale: float, min_side: int) -> np.ndarray:
     return resize_window(picture, whole, round(height * scale), round(width * scale))
 
 
-def _write_copies(number: int, path: str, options: argparse.Namespace) -> int:
+def _write_copies(number: int, path: str, folder: Path, options: argparse.Namespace) -> int:
     """Writes all copies of one photograph; returns how many pixels they have."""
     picture = decode_image(path)
     rng = np.random.default_rng([options.seed, number])
@@ -85,7 +91,7 @@ def _write_copies(number: int, path: str, options: argparse.Namespace) -> int:
     ):
         copy = rescaled(picture, scale, options.min_side)
         # Uncompressed: reading them is what a run waits for before its first epoch.
-        Image.fromarray(copy).save(options.copies_folder / f"{number:05d}-{i:03d}.ppm")
+        Image.fromarray(copy).save(folder / f"{number:05d}-{i:03d}.ppm")
         pixels += copy.shape[0] * copy.shape[1]
     return pixels
 

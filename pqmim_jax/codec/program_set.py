@@ -12,6 +12,9 @@ import numpy as np
 AUTOENCODER_HALO = 4
 # Tokens around a window where `correct` knows the picture: a gradient need not be exact.
 REFINEMENT_HALO = 2
+# What programs see beyond a picture's border, as in training. Programs that were exported for
+# repeated edges would take the mask of `models.layers.presence` for weights.
+OUTSIDE = "zero"
 TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
 
 

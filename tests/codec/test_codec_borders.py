@@ -55,6 +55,7 @@ def test_pictures_are_those_of_the_whole_network(small, size, quality):
 
 
 def test_the_border_of_a_photograph_is_not_much_worse_than_its_middle(small):
+    """A coarse bound on what users get; the tests above are the ones that see wrong borders."""
     codec, _ = small
     image = photo(256, 384)
     error = (codec.decompress(codec.compress(image)).astype(float) - image) ** 2

@@ -39,7 +39,10 @@ def test_masks_count_every_token_once(height, width, window, halo):
     grid = WindowGrid(height, width, 8, window, halo)
     counts = np.zeros(tuple(n + window + 2 * halo for n in grid.tokens))
     for y, x in grid.origins:
-        counts[y : y + window + 2 * halo, x : x + window + 2 * halo] += grid.mask_of((y, x)) == 1
+        mask = grid.mask_of((y, x))
+        np.testing.assert_array_equal(mask > 0, grid.inside_of((y, x)) == 1)
+        assert set(np.unique(mask)) <= {0, 0.5, 1}
+        counts[y : y + window + 2 * halo, x : x + window + 2 * halo] += mask == 1
     (h, w), inside = grid.tokens, counts[halo:, halo:]
     assert (inside[:h, :w] == 1).all()
     assert counts.sum() == h * w

@@ -60,6 +60,13 @@ def test_a_folder_without_pictures_is_one_clear_error(tmp_path):
     assert "Traceback" not in done.stderr and not (tmp_path / "copies").exists()
 
 
+def test_a_damaged_photograph_leaves_no_half_folder(photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"no picture")
+    done = run(photos, tmp_path / "copies")
+    assert done.returncode == 1 and "broken.png" in done.stderr and "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == [photos]
+
+
 @pytest.mark.parametrize("wrong", [("--copies", 0), ("--min-scale", 0.9), ("--max-scale", 2)])
 def test_wrong_numbers_are_refused(photos, tmp_path, wrong):
     done = run(photos, tmp_path / "copies", *wrong)

@@ -86,8 +86,8 @@ class Hyperprior(nn.Module):
     def encode(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """(B, H, W, 3) float32 in [-0.5, 0.5], sides multiples of 4f -> latents (B, h, w, C).
 
-        `mask`: (B, h, w) float32, 1 where a latent counts in the statistics of "xcit" that run
-        over the picture; None = all.
+        `mask`: (B, h, w) float32 as in `models.layers.presence`, 1 at the latents of the picture
+        and 0 at those that only pad it, for the networks of "xcit"; None = all are the picture's.
         """
         if self.backbone == "xcit":
             latents = self.to_latents(self.encoder(image, mask)).astype(jnp.float32)

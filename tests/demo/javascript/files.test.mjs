@@ -121,7 +121,7 @@ test("files of another model, of too many pixels and of too few bytes are refuse
 test("a manifest that lacks something is one clear error", () => {
   const sizes = ["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"];
   sizes.push("autoencoder_halo", "tokens_per_block", "mim_width");
-  const config = Object.fromEntries(sizes.map((name) => [name, 4]));
+  const config = { ...Object.fromEntries(sizes.map((name) => [name, 4])), outside: "zero" };
   const manifest = { format: "pqmim-export/1", kind: "onnx", fingerprint: "53e", config };
   checkManifest(manifest);
   const refused = (changes, message) =>
@@ -130,6 +130,7 @@ test("a manifest that lacks something is one clear error", () => {
   refused({ kind: "stablehlo" }, /needs "onnx"/);
   refused({ fingerprint: "xyz" }, /fingerprint/);
   refused({ config: null }, /config\.f$/);
+  refused({ config: { ...config, outside: undefined } }, /another version/);
   for (const name of sizes) refused({ config: { ...config, [name]: "4" } }, new RegExp(`config.${name}$`));
   assert.throws(() => checkManifest(null), { name: "ModelError" });
 });

@@ -30,6 +30,9 @@ export function checkManifest(manifest) {
       throw new ModelError(`the model folder's manifest has no usable config.${name}`);
     }
   }
+  if (manifest.config.outside !== "zero") {
+    throw new ModelError("the model folder was exported by another version: export it again");
+  }
   if (!/^[0-9a-f]{1,4}$/.test(manifest.fingerprint)) {
     throw new ModelError("the model folder's manifest has no usable fingerprint");
   }
