@@ -62,6 +62,15 @@ def norm(layer: Layer) -> nn.LayerNorm:
     return module
 
 
+def convolution(layer: Layer) -> nn.Conv2d:
+    """3x3, zero padding."""
+    inputs, outputs = layer["kernel"].shape[2:]
+    module = nn.Conv2d(inputs, outputs, 3, padding=1)
+    module.weight.data = layer["kernel"].permute(3, 2, 0, 1).contiguous()
+    module.bias.data = layer["bias"]
+    return module
+
+
 class DepthwiseFilter(nn.Module):
     """3x3, zero padding, on (h, w, C)."""
 
@@ -115,6 +124,26 @@ class Block(nn.Module):
         return x
 
 
+class PostFilter(nn.Module):
+    """3x3 convolutions over a picture (H, W, 3) at half its resolution, added to it."""
+
+    def __init__(self, layer: Layer, depth: int):
+        super().__init__()
+        names = ("stem", *(f"convolution_{i}" for i in range(depth)), "out")
+        first, *middle, last = (convolution(layer.at(name)) for name in names)
+        self.stem, self.middle, self.out = first, nn.ModuleList(middle), last
+        self.quality_bias = nn.Parameter(layer["quality_bias"])
+        self.gelu = nn.GELU("tanh")
+
+    def forward(self, image: torch.Tensor, quality: int) -> torch.Tensor:
+        x = self.stem(space_to_depth(image, 2).permute(2, 0, 1)[None])
+        x = x + self.quality_bias[quality - 1][:, None, None]
+        for step in self.middle:
+            x = x + step(self.gelu(x))
+        x = self.out(self.gelu(x))[0].permute(1, 2, 0)
+        return image + depth_to_space(x, 2)
+
+
 class Decoder(nn.Module):
     """Latents (h, w, M*d) and a quality to a picture (h*f, w*f, 3) in about [-0.5, 0.5]."""
 
@@ -129,18 +158,26 @@ class Decoder(nn.Module):
         self.to_pixels = dense(layer.at("to_pixels"))
         self.synthesis = dense(layer.at("linear_synthesis")) if self.linear_path else None
         self.quality_bias = nn.Parameter(layer["quality_bias"])
+        width, depth = (config["autoencoder"].get(f"post_filter_{n}") for n in ("width", "depth"))
+        self.post_filter = PostFilter(layer.at("post_filter"), depth) if width else None
 
     def forward(self, latents: torch.Tensor, quality: int) -> torch.Tensor:
         features = self.blocks(self.stem(latents + self.quality_bias[quality - 1]))
         image = depth_to_space(self.to_pixels(self.norm(features)), self.f)
         if self.synthesis is not None:
             image = image + overlap_add(self.synthesis(latents), self.f)
-        return image
+        return image if self.post_filter is None else self.post_filter(image, quality)
 
 
 def depth_to_space(x: torch.Tensor, f: int) -> torch.Tensor:
     h, w, _ = x.shape
     return x.reshape(h, w, f, f, -1).permute(0, 2, 1, 3, 4).reshape(h * f, w * f, -1)
+
+
+def space_to_depth(x: torch.Tensor, f: int) -> torch.Tensor:
+    h, w, c = x.shape
+    x = x.reshape(h // f, f, w // f, f, c).permute(0, 2, 1, 3, 4)
+    return x.reshape(h // f, w // f, f * f * c)
 
 
 def overlap_add(patches: torch.Tensor, f: int) -> torch.Tensor:

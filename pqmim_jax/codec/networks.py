@@ -3,6 +3,7 @@
 `codec.programs` compiles them, `export` writes them down for other runtimes.
 """
 
+import functools
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -83,11 +84,14 @@ class Networks:
         side = self._side
 
         def function(params, latents, quality, mask):
+            apply = functools.partial(self._autoencoder.apply, {"params": params})
             codewords = latents.reshape(1, side, side, self.num_codebooks, -1)
-            image = self._autoencoder.apply(
-                {"params": params}, codewords, quality[None], mask[None], method="decode"
-            )
-            inner = _inner(image[0], AUTOENCODER_HALO * self.f)
+            image = apply(codewords, quality[None], mask[None], method="unfiltered")
+            # The post-filter reaches less far than the halo: less of it to compute.
+            edge = AUTOENCODER_HALO - self._filter_halo
+            image, mask = _inner(image[0], edge * self.f), _inner(mask, edge)
+            image = apply(image[None], quality[None], mask[None], method="filtered")
+            inner = _inner(image[0], self._filter_halo * self.f)
             return jnp.clip(jnp.round((inner + 0.5) * 255.0), 0, 255).astype(jnp.uint8)
 
         inputs = {
@@ -168,6 +172,16 @@ class Networks:
             "m": jax.ShapeDtypeStruct((), np.int32),
         }
         return Network(function, self._params["head"], inputs, self._double)
+
+    @property
+    def _filter_halo(self) -> int:
+        """Tokens around a window that its post-filter needs."""
+        from pqmim_jax.models.post_filter import reach
+
+        model = self._autoencoder
+        if not model.post_filter_width:
+            return 0
+        return min(-(-reach(model.post_filter_depth) // self.f), AUTOENCODER_HALO)
 
     @cached_property
     def _autoencoder(self):

@@ -19,7 +19,8 @@ Tensors of {model}, all float32. A name is the path of a layer, then the paramet
   relative_bias (2n-1, 2n-1, heads), added to attention logits at query - key + n - 1
   *_scale       of a block: factor on each channel of what a mixer adds
   codebooks     (M, K, d): codeword k of sub-quantizer m
-  quality_bias  (M, M*d): row q-1 is added to latents of quality q before decoder.stem
+  quality_bias  (M, M*d): row q-1 is added to latents of quality q before decoder.stem;
+                (M, channels) of post_filter: likewise, after its stem
   tables        (M, K+1, e): embeddings of indices, row K of what is masked
 
 GELU is the tanh approximation. "config" in manifest.json has the widths, depths and heads.

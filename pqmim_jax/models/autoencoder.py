@@ -11,6 +11,7 @@ from pqmim_jax.models.checks import activation_dtype, check_heads
 from pqmim_jax.models.conv import ConvDecoder, ConvEncoder
 from pqmim_jax.models.layers.patches import depth_to_space, overlap_add, overlapping_patches
 from pqmim_jax.models.layers.presence import zero_outside
+from pqmim_jax.models.post_filter import PostFilter
 from pqmim_jax.models.quantizer import ProductQuantizer, keep_leading
 from pqmim_jax.models.xcit import XcitDecoder, XcitEncoder
 
@@ -53,6 +54,8 @@ class Autoencoder(nn.Module):
     codeword_dim: int
     normalize_codes: bool = False
     linear_path: bool = True
+    post_filter_width: int = 0  # channels; 0 = no such filter
+    post_filter_depth: int = 4  # residual convolutions
     dtype: jnp.dtype = jnp.float32
     remat: bool = False  # recompute the blocks in the backward pass: less memory, more time
 
@@ -73,6 +76,9 @@ class Autoencoder(nn.Module):
         self.quantizer = ProductQuantizer(
             self.num_codebooks, self.num_codewords, self.codeword_dim, self.normalize_codes
         )
+        if self.post_filter_width:
+            size = (self.post_filter_width, self.post_filter_depth, self.num_codebooks)
+            self.post_filter = PostFilter(*size, self.dtype, name="post_filter")
 
     def _backbone(self):
         encoder = (self.encoder_width, self.encoder_depth, self.heads, self.dtype, self.remat)
@@ -119,6 +125,12 @@ class Autoencoder(nn.Module):
         Returns:
           (B, h*f, w*f, 3) float32, not clipped.
         """
+        return self.filtered(self.unfiltered(codewords, quality, mask), quality, mask)
+
+    def unfiltered(
+        self, codewords: jax.Array, quality: jax.Array, mask: jax.Array | None = None
+    ) -> jax.Array:
+        """What `decode` hands to the post-filter; arguments and shape as there."""
         latents = keep_leading(codewords, quality)
         latents = latents.reshape(*latents.shape[:3], -1)
         # The bias tells the network which sub-vectors are zero because they were not sent.
@@ -129,6 +141,12 @@ class Autoencoder(nn.Module):
         if self.linear_path:
             image = image + overlap_add(zero_outside(self.synthesis(latents), mask), self.f)
         return image
+
+    def filtered(
+        self, image: jax.Array, quality: jax.Array, mask: jax.Array | None = None
+    ) -> jax.Array:
+        """The post-filter, if there is one, on (B, h*f, w*f, 3) float32; shape as before."""
+        return self.post_filter(image, quality, mask) if self.post_filter_width else image
 
     def decode_indices(self, indices: jax.Array, quality: jax.Array) -> jax.Array:
         """(B, h, w, M) int32 and (B,) quality -> (B, h*f, w*f, 3); see `decode`."""
@@ -154,5 +172,8 @@ def build_autoencoder(config, remat: bool = False) -> Autoencoder:
         raise ValueError(f"downsampling f must be 8 or 16, got {config.f}")
     for side in ("encoder", "decoder"):
         check_heads(f"autoencoder.{side}_width", config[f"{side}_width"], config.heads)
+    for name in ("post_filter_width", "post_filter_depth"):
+        if config.get(name, 0) < 0:
+            raise ValueError(f"autoencoder.{name} must be >= 0, got {config[name]}")
     fields = {k: v for k, v in dict(config).items() if k in Autoencoder.__dataclass_fields__}
     return Autoencoder(**{**fields, "dtype": activation_dtype(config.dtype), "remat": remat})

@@ -104,6 +104,9 @@ def _autoencoder() -> ConfigDict:
             "codeword_dim": 16,  # d
             "normalize_codes": False,  # l2-normalised look-up
             "linear_path": True,  # closed-form lapped transform beside the networks
+            # Convolutions over decoded pixels at half resolution: channels, 0 = none, and layers.
+            "post_filter_width": 0,
+            "post_filter_depth": 4,
             "dtype": "float32",  # of activations | bfloat16
         }
     )

@@ -6,7 +6,10 @@ from pqmim_jax.training.default_optimisation import optimisation
 
 
 def perceptual_training() -> ConfigDict:
-    """Networks and codec settings are those of the model that the stage starts from."""
+    """Networks and codec settings are those of the model that the stage starts from.
+
+    Without LPIPS and a discriminator (both weights 0) it fits a decoder to codes that stay.
+    """
     return ConfigDict(
         optimisation(
             steps=200,
@@ -17,6 +20,9 @@ def perceptual_training() -> ConfigDict:
             crop=128,  # pixels
             # Packaged model, model folder or workdir; "" = the pqvae stage of this workdir.
             start_from="",
+            # Channels of a post-filter for a start that has none, of `autoencoder.post_filter_depth`
+            # layers; 0 = as it is. Other networks and the codec's settings stay the start's.
+            add_post_filter=0,
             # Regexes of parameter paths that do not train. With these four, which are all that
             # decides about codes, the start's MIM and every file size stay as they are.
             frozen=("^encoder/", "^to_latents/", "^linear_analysis/", "^quantizer/"),

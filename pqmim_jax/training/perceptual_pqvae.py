@@ -15,6 +15,7 @@ from pqmim_jax.training.perceptual_subject import Subject
 from pqmim_jax.training.pqvae_step import build_pqvae_eval
 from pqmim_jax.training.state import TrainState
 from pqmim_jax.training.trained_autoencoder import TrainedAutoencoder
+from pqmim_jax.training.warm_start import take_matching
 
 
 def pqvae_subject(config, lpips_of=None) -> Subject:
@@ -43,7 +44,10 @@ def pqvae_subject(config, lpips_of=None) -> Subject:
 def start_values(config, start: TrainedAutoencoder) -> dict[str, Any]:
     """Parameters and codeword usage of the first state, host arrays."""
     counts = None if start.model is None else start.model.counts
-    values = {"params": start.params, "codebook": _usage(start.params, config, counts)}
+    model = build_autoencoder(config.autoencoder)
+    params = jax.jit(lambda key: pqvae_stage.init_params(model, key))(jax.random.key(config.seed))
+    params = take_matching(params, start.params)  # a post-filter that is added starts anew
+    values = {"params": params, "codebook": _usage(params, config, counts)}
     return jax.tree.map(np.asarray, values)
 
 
@@ -57,10 +61,11 @@ def lost_mim(config, start: TrainedAutoencoder) -> str | None:
     return None
 
 
-def write_model(path, start: TrainedAutoencoder, params: dict) -> None:
+def write_model(path, config, start: TrainedAutoencoder, params: dict) -> None:
     """The start's model with another decoder: codes, and with them the MIM, are the same."""
     old = start.model
-    model_store.save_model(path, old.config, params, old.mim, old.counts)
+    sections = {**old.config, "autoencoder": config.autoencoder.to_dict()}
+    model_store.save_model(path, sections, params, old.mim, old.counts)
 
 
 def _codebook_upkeep(options):

@@ -106,7 +106,7 @@ def _write_model(path, config, start: Start, params: dict) -> None:
     if isinstance(start, StoredHyperprior):
         hyperprior_stage.write_model(path, config.hyperprior, start.lambdas, params)
     else:
-        perceptual_pqvae.write_model(path, start, params)
+        perceptual_pqvae.write_model(path, config, start, params)
 
 
 def _check_last_layer(stage: Stage, options) -> None:

@@ -123,10 +123,11 @@ def save_drawn_model(folder, config):
     save_model(folder, sections, *trees, np.ones((m, k), int))
 
 
-def test_the_other_backbone_head_and_precision_are_exported_too(tmp_path):
+def test_the_other_backbone_head_precision_and_a_post_filter_are_exported_too(tmp_path):
     config = tiny_config()
     config.autoencoder.update(backbone="conv", f=8, num_codewords=4)
     config.autoencoder.update(encoder_width=4, encoder_depth=0, decoder_width=4, decoder_depth=0)
+    config.autoencoder.update(post_filter_width=4, post_filter_depth=1)
     config.codec.update(window=1, mim_precision="float32")
     config.mim.update(head="independent")
     save_drawn_model(tmp_path / "conv", config)

@@ -126,6 +126,23 @@ def test_files_of_the_new_model_are_as_long_and_decode_to_another_picture(
     assert np.any(np.asarray(pictures[0]) != np.asarray(pictures[1]))
 
 
+def test_a_post_filter_joins_a_model_that_has_none(config, start_model, tmp_path):
+    options = config.perceptual_training
+    options.update(add_post_filter=4, lpips_weight=0.0, adversarial_weight=0.0, warmup_steps=0)
+    config.autoencoder.post_filter_depth = 1
+    train(config, tmp_path / "run")
+    before, after = (model_store.load_model(path) for path in (start_model, tmp_path / "run"))
+    added = {"post_filter_width": 4, "post_filter_depth": 1}
+    assert after.config["autoencoder"] == {**before.config["autoencoder"], **added}
+    assert np.abs(after.autoencoder["post_filter"]["out"]["kernel"]).max() > 0
+    image = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+    indices = [Codec.load(path).nearest_indices(image) for path in (start_model, tmp_path / "run")]
+    np.testing.assert_array_equal(*indices)
+    options.start_from = str(tmp_path / "run")
+    with pytest.raises(ConfigError, match="the start has a post-filter already"):
+        train(config, tmp_path / "again")
+
+
 def test_where_codes_change_the_mim_is_trained_after(make_config, start_model, tmp_path, capsys):
     config = make_config()
     config.stages = ("perceptual", "mim")
