@@ -270,8 +270,7 @@ class Codec:
         if not settings.refines or self.programs.correct is None:
             return latents, np.full(self.qualities, settings.rate_weight)
         grid, counts = self._grid(*image.shape[:2]), self.model.counts
-        refined = refine(self.programs, grid, image, latents, self.codebooks, counts, settings)
-        return refined, settings.rate_weight / np.array(settings.curvature)
+        return refine(self.programs, grid, image, latents, self.codebooks, counts, settings)
 
     def encode_latents(self, image: np.ndarray) -> np.ndarray:
         """Sub-vectors (h, w, M, d) float32 of an image (H, W, 3) uint8: the encoder network."""

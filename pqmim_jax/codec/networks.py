@@ -107,17 +107,19 @@ class Networks:
         side = self.window + 2 * REFINEMENT_HALO
 
         def function(params, latents, quality, image, mask):
+            apply = functools.partial(self._autoencoder.apply, {"params": params})
             target = image[None].astype(jnp.float32) / 255.0 - 0.5
             weights = jnp.repeat(jnp.repeat(mask, self.f, 0), self.f, 1)[None, :, :, None]
 
-            def half_error(latents):
+            def decode(latents):
                 codewords = latents.reshape(1, side, side, self.num_codebooks, -1)
-                decoded = self._autoencoder.apply(
-                    {"params": params}, codewords, quality[None], mask[None], method="decode"
-                )
-                return 0.5 * jnp.sum(weights * (decoded - target) ** 2)
+                return apply(codewords, quality[None], mask[None], method="unfiltered")
 
-            return _inner(-jax.grad(half_error)(latents), REFINEMENT_HALO)
+            decoded, pull_back = jax.vjp(decode, latents)
+            filtered = apply(decoded, quality[None], mask[None], method="filtered")
+            # The post-filter changes pixels little: its own derivative is left out, which would
+            # take longer than all the rest.
+            return _inner(pull_back(weights * (target - filtered))[0], REFINEMENT_HALO)
 
         inputs = {
             "latents": jax.ShapeDtypeStruct((side, side, self.latent_width), np.float32),

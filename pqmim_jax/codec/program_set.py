@@ -69,7 +69,8 @@ class ProgramSet(Protocol):
         """(side, side, M*d) float32 codewords, quality int32, (side*f, side*f, 3) uint8 window of
         the picture and (side, side) float32 mask of its tokens -> (window, window, M*d) float32:
         minus half the gradient of the squared error of `decode`, a change of the codewords that
-        lowers it. Only encoders call it; None where it was not exported.
+        lowers it; what a post-filter adds counts as constant. Only encoders call it; None where
+        it was not exported.
         """
 
     @property

@@ -79,30 +79,66 @@ def test_negative_sizes_are_refused(name):
         build_autoencoder(section)
 
 
-@pytest.mark.parametrize("f", [8, 16])
-def test_a_window_is_filtered_like_the_picture_around_it(tmp_path, f):
-    """The codec's program cuts the picture before the filter: no closer than it reaches."""
+def filtered_model(folder, f):
+    """A small model with noise in every parameter of its autoencoder."""
     config = tiny_config()
     config.autoencoder.update(post_filter_width=WIDTH, post_filter_depth=4, f=f)
-    save_random_model(tmp_path, config)
-    stored = load_model(tmp_path)
-    rng = np.random.default_rng(0)
+    save_random_model(folder, config)
+    stored, rng = load_model(folder), np.random.default_rng(0)
     noisy = jax.tree.map(
         lambda a: (0.2 * rng.normal(size=a.shape)).astype(np.float32), stored.autoencoder
     )
-    save_model(tmp_path, stored.config, noisy, stored.mim, stored.counts)
-    stored = load_model(tmp_path)
+    save_model(folder, stored.config, noisy, stored.mim, stored.counts)
+    return load_model(folder)
+
+
+def drawn(network, name):
+    given = network.inputs[name]
+    rng = np.random.default_rng(2)
+    if given.dtype == np.uint8:
+        return rng.integers(0, 256, given.shape, np.uint8)
+    return rng.normal(size=given.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("f", [8, 16])
+def test_a_window_is_filtered_like_the_picture_around_it(tmp_path, f):
+    """The codec's program cuts the picture before the filter: no closer than it reaches."""
+    stored = filtered_model(tmp_path, f)
     network = Networks(stored).decode
-    latents = rng.normal(size=network.inputs["latents"].shape).astype(np.float32)
+    latents = drawn(network, "latents")
     mask = np.ones(network.inputs["mask"].shape, np.float32)
-    quality = np.int32(1)
-    window = network.function(stored.autoencoder, latents, quality, mask)
-    model = build_autoencoder(ConfigDict(stored.config["autoencoder"]))
-    codewords = latents.reshape(1, *mask.shape, model.num_codebooks, -1)
-    whole = model.apply(
-        {"params": stored.autoencoder}, codewords, quality[None], mask[None], method="decode"
-    )
-    edge = (whole.shape[1] - window.shape[0]) // 2
-    expected = np.clip(np.round((whole[0, edge:-edge, edge:-edge] + 0.5) * 255), 0, 255)
+    window = network.function(stored.autoencoder, latents, np.int32(1), mask)
+    whole = pictures_of(stored, latents, mask)
+    edge = (whole.shape[0] - window.shape[0]) // 2
+    expected = np.clip(np.round((whole[edge:-edge, edge:-edge] + 0.5) * 255), 0, 255)
     assert np.abs(np.asarray(window, float) - expected).max() <= 1
     assert np.ptp(expected) > 100
+
+
+def pictures_of(stored, latents, mask):
+    model = build_autoencoder(ConfigDict(stored.config["autoencoder"]))
+    codewords = latents.reshape(1, *mask.shape, model.num_codebooks, -1)
+    arguments = codewords, np.ones(1, np.int32), mask[None]
+    return model.apply({"params": stored.autoencoder}, *arguments, method="decode")[0]
+
+
+def test_what_refinement_follows_lowers_the_error_of_the_filtered_picture(tmp_path):
+    stored = filtered_model(tmp_path, 16)
+    network = Networks(stored).correct
+    image, latents = drawn(network, "image"), drawn(network, "latents")
+    mask = np.zeros(network.inputs["mask"].shape, np.float32)
+    edge = (len(mask) - stored.config["codec"]["window"]) // 2
+    mask[edge:-edge, edge:-edge] = 1  # a picture of one window
+    change = network.function(stored.autoencoder, latents, np.int32(1), image, mask)
+
+    def error(latents):
+        picture = np.asarray(pictures_of(stored, latents, mask))
+        inside = slice(edge * 16, -edge * 16)
+        return np.sum((picture - (image / 255 - 0.5))[inside, inside] ** 2)
+
+    before, moved = error(latents), latents.copy()
+    step = 1e-3 * change / np.abs(change).max()
+    moved[edge:-edge, edge:-edge] += step
+    away = latents.copy()
+    away[edge:-edge, edge:-edge] -= step
+    assert error(moved) < before < error(away)
