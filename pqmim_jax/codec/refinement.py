@@ -58,9 +58,7 @@ def refine(
         indices = _cheapest(programs, grid, latents, codebooks, weight[:sent, None] * prices)
         curvature = step * np.array(settings.curvature, np.float32)
         weight = settings.rate_weight / curvature
-        latents = _moved(
-            programs, grid, image, latents, codebooks, indices, curvature[:sent, None]
-        )
+        latents = _moved(programs, grid, image, latents, codebooks, indices, curvature[:sent, None])
     return latents, weight
 
 

@@ -34,9 +34,7 @@ class PostFilter(nn.Module):
         self, image: jax.Array, quality: jax.Array, mask: jax.Array | None = None
     ) -> jax.Array:
         """(B, H, W, 3) float32, (B,) int32 in [1, M] -> (B, H, W, 3); `mask` as in `presence`."""
-        biases = self.param(
-            "quality_bias", nn.initializers.zeros, (self.num_codebooks, self.width)
-        )
+        biases = self.param("quality_bias", nn.initializers.zeros, (self.num_codebooks, self.width))
         x = space_to_depth(image, _BLOCK).astype(self.dtype)
         x = self._convolution(self.width, "stem")(zero_outside(x, mask))
         x = x + biases.astype(self.dtype)[quality - 1][:, None, None]

@@ -25,7 +25,9 @@ def built(depth):
     image, quality = jnp.zeros((1, 8, 8, 3)), jnp.ones(1, jnp.int32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), image, quality)["params"]
     rng = np.random.default_rng(0)
-    params = jax.tree.map(lambda a: jnp.asarray(0.3 * rng.normal(size=a.shape), jnp.float32), shapes)
+    params = jax.tree.map(
+        lambda a: jnp.asarray(0.3 * rng.normal(size=a.shape), jnp.float32), shapes
+    )
     return jax.jit(functools.partial(model.apply, {"params": params}))
 
 
