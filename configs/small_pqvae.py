@@ -28,7 +28,7 @@ def get_config():
         # About the slope of squared error against bits between neighbouring qualities, on held-out
         # photographs.
         rate_weights=tuple(round(11700.0 * quality**-0.93, -1) for quality in range(1, 21)),
-        refinement_steps=2,
+        refinement_steps=1,
     )
     config.pqvae_training.update(
         steps=6000,

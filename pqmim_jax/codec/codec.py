@@ -116,7 +116,7 @@ class Codec:
           shrink: code the picture smaller by this factor, 1..64; the decoder enlarges it again.
           refinement_steps: 0..100, how often the picture is decoded while codewords are chosen, so
             that they are chosen for the picture's error (`codec.refinement`); each step takes
-            about three times a decoder network; default the model's, none where lambda is 0.
+            about twice a decoder network; default the model's, none where lambda is 0.
           icc_profile: colour profile to keep with the picture.
           exif: EXIF data to keep with the picture.
 

@@ -183,7 +183,7 @@ class Networks:
 
     @property
     def _filter_halo(self) -> int:
-        """Tokens around a window that its post-filter needs."""
+        """Tokens around a window that its post-filter sees: all it reaches, if there are."""
         from pqmim_jax.models.post_filter import reach
 
         model = self._autoencoder
