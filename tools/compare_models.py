@@ -19,7 +19,7 @@ from pqmim_jax.codec import Codec
 from pqmim_jax.evaluation.lpips_metric import LpipsMetric
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.evaluation.pictures import find_images
-from pqmim_jax.images import encode_image, read_image, write_atomically
+from pqmim_jax.images import encode_image, middle, read_image, write_atomically
 from pqmim_jax.images.film import draw_film
 
 TRUNKS = ("alexnet", "vgg16")
@@ -65,11 +65,6 @@ def draw(codecs: list[Codec], quality: int, images: dict[str, np.ndarray], optio
             panels.append((picture, f"{codec.model.name}, {len(data)} bytes"))
     sheet = draw_film(panels, options.crop)
     write_atomically(options.sheet, encode_image(sheet, options.sheet.suffix), overwrite=True)
-
-
-def middle(image: np.ndarray, side: int) -> np.ndarray:
-    top, left = ((n - min(side, n)) // 2 for n in image.shape[:2])
-    return image[top : top + side, left : left + side]
 
 
 def parse_options() -> argparse.Namespace:

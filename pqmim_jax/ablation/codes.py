@@ -14,6 +14,7 @@ from pqmim_jax.ablation.grid import digest
 from pqmim_jax.codec import Codec
 from pqmim_jax.data import train_iterator
 from pqmim_jax.data.sources import FolderSource, ImageSource, open_source
+from pqmim_jax.images import middle
 from pqmim_jax.model_store import StoredModel
 from pqmim_jax.models import build_autoencoder
 from pqmim_jax.training.config import ConfigError
@@ -106,14 +107,6 @@ def write_evaluation_codes(config, codec: Codec, path: Path) -> None:
     names = np.array([_name(source, i) for i in range(count)])
     sizes = np.array([picture.shape[:2] for picture in pictures])
     _write(path, names=names, sizes=sizes, **arrays)
-
-
-def middle(picture: np.ndarray, side: int) -> np.ndarray:
-    """The middle of (H, W, C), at most `side` pixels high and wide; all of it for 0."""
-    if not side:
-        return picture
-    top, left = (max(0, length - side) // 2 for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
 
 
 def read_training_codes(path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from ml_collections import ConfigDict, FrozenConfigDict
 from safetensors.numpy import load_file, save_file
 
-from pqmim_jax.ablation.codes import middle, read_evaluation_codes
+from pqmim_jax.ablation.codes import read_evaluation_codes
 from pqmim_jax.ablation.forecast import forecast
 from pqmim_jax.ablation.page import write_page
 from pqmim_jax.ablation.tables import write_tables
@@ -207,13 +207,6 @@ def test_a_config_of_a_training_is_none_of_an_ablation(tmp_path, capsys):
     path.write_text("from pqmim_jax.training.default_config import get_config\n")
     assert main(["ablate", f"--config={path}", f"--workdir={tmp_path}"]) == 1
     assert "no config of an ablation" in capsys.readouterr().err
-
-
-def test_middles_of_pictures():
-    picture = np.arange(5 * 8 * 3).reshape(5, 8, 3)
-    np.testing.assert_array_equal(middle(picture, 4), picture[:4, 2:6])
-    np.testing.assert_array_equal(middle(picture, 6), picture[:, 1:7])
-    assert middle(picture, 0) is picture
 
 
 def test_a_negative_middle_is_refused(config, tmp_path):
