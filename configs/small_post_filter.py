@@ -4,8 +4,11 @@ Encoder, codebooks and MIM stay those of configs/small_refine_pqvae.py and small
 codes and file sizes do not change, only the picture that comes from them. On a processor:
 
     python tools/rescale_pictures.py PHOTOS COPIES --copies 4
+    python tools/set_encoder.py runs/refined -o runs/set --lambdas L1,...,LM --curvature C1,...,CM
     pqmim train --config=configs/small_post_filter.py --workdir=runs/filtered \\
-        --config.perceptual_training.start_from=runs/refined --config.data.source=folder:COPIES
+        --config.perceptual_training.start_from=runs/set --config.data.source=folder:COPIES
+
+The settings of the encoder are those of the packaged model; its card lists them.
 """
 
 from pqmim_jax.training import default_config

@@ -52,20 +52,3 @@ def codec(tiny_model):
     from pqmim_jax import Codec
 
     return Codec.load(tiny_model)
-
-
-@pytest.fixture(scope="session")
-def save_waves():
-    """save_waves(folder, count, height, width): smooth coloured pictures 0.png, 1.png, ..."""
-    import numpy as np
-    from PIL import Image
-
-    def save(folder, count, height, width):
-        rng = np.random.default_rng(0)
-        y, x = np.mgrid[:height, :width][..., None] / 48
-        for i in range(count):
-            fx, fy, phase = rng.uniform(-1, 1, (3, 3)) * [[9], [9], [3]]
-            waves = np.sin(fx * x + fy * y + phase) + 0.5 * np.sin(3 * fy * x - 2 * fx * y)
-            Image.fromarray(np.uint8(127 + 80 * waves)).save(folder / f"{i}.png")
-
-    return save

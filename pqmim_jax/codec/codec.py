@@ -233,7 +233,7 @@ class Codec:
         if settings.shrink not in prepared.reduced:
             reduced = reduce(prepared.colour, settings.shrink)
             prepared.reduced[settings.shrink] = reduced, self.encode_latents(reduced)
-        latents, rate_weight = self.refined(*prepared.reduced[settings.shrink], settings)
+        latents, rate_weights = self.refined(*prepared.reduced[settings.shrink], settings)
         height, width = prepared.colour.shape[:2]
         schedule = None if settings.schedule == self.default_schedule else settings.schedule
         header = Header(
@@ -253,22 +253,22 @@ class Codec:
             header,
             latents,
             self.codebooks,
-            rate_weight,
+            rate_weights,
             prepared.attachments,
         )
         return EncodedImage(data, indices, index_bits, stage_bits, settings)
 
     def refined(
         self, image: np.ndarray, latents: np.ndarray, settings: Settings
-    ) -> tuple[np.ndarray, float]:
-        """Sub-vectors (h, w, M, d) to choose codewords for, and lambda of that choice.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sub-vectors (h, w, M, d) to choose codewords for, and lambda (M,) of that choice.
 
         Args:
           image: (H, W, 3) uint8 as it is coded.
           latents: its `encode_latents`; they come back as they are where nothing is refined.
         """
         if not settings.refines or self.programs.correct is None:
-            return latents, settings.rate_weight
+            return latents, np.full(self.qualities, settings.rate_weight)
         grid, counts = self._grid(*image.shape[:2]), self.model.counts
         return refine(self.programs, grid, image, latents, self.codebooks, counts, settings)
 

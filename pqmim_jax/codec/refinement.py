@@ -17,6 +17,10 @@ from pqmim_jax.codec.quantization import squared_distances, static_prices
 from pqmim_jax.codec.settings import Settings
 from pqmim_jax.codec.windows import WindowGrid
 
+# All tokens move at once, and each is pulled by an error that its neighbours are about to mend as
+# well: steps overshoot. The next step sets that right; the last one, which no other follows, goes
+# less far.
+_LAST_STEP = 1.2
 # Bits that the MIM asks for a codeword, over those at fixed frequencies: which codewords a step
 # starts from is chosen without the MIM, but not as if there were none.
 _SHARE_OF_STATIC_BITS = 0.7
@@ -30,7 +34,7 @@ def refine(
     codebooks: np.ndarray,
     counts: np.ndarray,
     settings: Settings,
-) -> tuple[np.ndarray, float]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Latents whose cheapest codewords give a better picture at the same price.
 
     Args:
@@ -42,17 +46,19 @@ def refine(
       settings: what is asked for, `refinement_steps` >= 1 among it.
 
     Returns:
-      (h, w, M, d) float32, sub-vectors from `settings.quality` on as they were, and lambda of the
-      choice among codewords for them.
+      (h, w, M, d) float32, sub-vectors from `settings.quality` on as they were, and (M,) float32,
+      lambda of the choice among codewords for them.
     """
     grid = replace(grid, halo=REFINEMENT_HALO)
     sent = settings.quality
     prices = _SHARE_OF_STATIC_BITS * static_prices(counts)[:sent]
-    weight = settings.rate_weight  # of the network's latents
-    for _ in range(settings.refinement_steps):
-        indices = _cheapest(programs, grid, latents, codebooks, np.float32(weight) * prices)
-        latents = _moved(programs, grid, image, latents, codebooks, indices, settings)
-        weight = settings.rate_weight / settings.curvature
+    weight = np.full(len(counts), settings.rate_weight, np.float32)  # of the network's latents
+    steps = [1.0] * (settings.refinement_steps - 1) + [_LAST_STEP]
+    for step in steps:
+        indices = _cheapest(programs, grid, latents, codebooks, weight[:sent, None] * prices)
+        curvature = step * np.array(settings.curvature, np.float32)
+        weight = settings.rate_weight / curvature
+        latents = _moved(programs, grid, image, latents, codebooks, indices, curvature[:sent, None])
     return latents, weight
 
 
@@ -70,9 +76,9 @@ def _cheapest(programs, grid, latents, codebooks, penalties) -> np.ndarray:
     return indices
 
 
-def _moved(programs, grid, image, latents, codebooks, indices, settings) -> np.ndarray:
-    """(h, w, M, d): the codewords of `indices` less the gradient over the curvature."""
-    moved, sent, curvature = latents.copy(), settings.quality, np.float32(settings.curvature)
+def _moved(programs, grid, image, latents, codebooks, indices, curvature) -> np.ndarray:
+    """(h, w, M, d): the codewords of `indices` less the gradient over `curvature` (n, 1)."""
+    moved, sent = latents.copy(), len(curvature)
     each, quality = np.arange(sent), np.int32(sent)
 
     def move(origin: tuple[int, int]) -> None:

@@ -18,7 +18,7 @@ class ModelLimits:
     schedule: str  # canonical
     window: int  # tokens a side
     refinement_steps: int  # that its latents are refined by before codewords are chosen
-    # Of the squared error in the codewords, at each quality; 1 for an orthogonal decoder.
+    # Of the squared error in the codewords of each sub-quantizer, 1 for an orthogonal decoder.
     curvature: tuple[float, ...]
 
 
@@ -32,7 +32,7 @@ class Settings:
     stages: int | None  # None: all of them
     shrink: int
     refinement_steps: int
-    curvature: float  # of the squared error in the codewords, at this quality
+    curvature: tuple[float, ...]  # of each sub-quantizer
 
     @property
     def refines(self) -> bool:
@@ -78,9 +78,8 @@ def check_settings(
             f"the model's curvature must be a number > 0, or {limits.qualities} of them, got "
             f"{limits.curvature}"
         )
-    curvature = float(limits.curvature[quality - 1])
     return Settings(
-        *(quality, float(rate_weight), spec, stages, shrink), refinement_steps, curvature
+        *(quality, float(rate_weight), spec, stages, shrink), refinement_steps, limits.curvature
     )
 
 

@@ -31,7 +31,7 @@ def write(
     header: Header,
     latents: np.ndarray,
     codebooks: np.ndarray,
-    rate_weight: float,
+    rate_weights: np.ndarray,
     attachments: dict[int, bytes],
 ) -> tuple[bytes, np.ndarray, np.ndarray, np.ndarray]:
     """Chooses codewords and codes them.
@@ -40,7 +40,7 @@ def write(
       header: without checks and attachments.
       latents: (h, w, M, d) float32.
       codebooks: (M, K, d) float32.
-      rate_weight: lambda of the choice.
+      rate_weights: lambda of the choice, (M,).
       attachments: by kind.
 
     Returns:
@@ -55,7 +55,7 @@ def write(
     def source(tables: np.ndarray, chunk: Chunk) -> np.ndarray:
         wanted = latents[chunk.rows, chunk.columns, chunk.m]
         distances = squared_distances(wanted, codebooks[chunk.m])
-        symbols = choose(distances, tables, rate_weight)
+        symbols = choose(distances, tables, rate_weights[chunk.m])
         lengths = writer.write(tables, symbols)
         bits[chunk.stage] += lengths.sum()
         index_bits[chunk.rows, chunk.columns, chunk.m] = lengths

@@ -147,8 +147,8 @@ def _codec() -> ConfigDict:
             # gradient of the true error before it chooses (codec/refinement.py); 0 = not at all.
             "refinement_steps": 0,
             # Curvature of the squared error in the codewords: 1 for an orthogonal decoder. Steps
-            # are divided by it; too small a value makes them diverge. One number, or one for each
-            # quality (low ones need more): tools/fit_encoder.py fits them to a trained model.
+            # are divided by it; too small a value makes them diverge. `model.json` may hold one
+            # for each sub-quantizer, coarse ones need more: tools/set_encoder.py writes them.
             "curvature": 1.5,
         }
     )

@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from PIL import Image
 
 from pqmim_jax.losses.lpips import save_lpips
 from pqmim_jax.losses.lpips_weights import lpips_shapes
@@ -9,10 +10,15 @@ from pqmim_jax.training import default_config
 
 
 @pytest.fixture(scope="session")
-def photos(save_waves, tmp_path_factory):
+def photos(tmp_path_factory):
     """A folder of ten smooth coloured pictures of 48 x 56 pixels."""
     folder = tmp_path_factory.mktemp("photos")
-    save_waves(folder, 10, 48, 56)
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:48, :56][..., None] / 48
+    for i in range(10):
+        fx, fy, phase = rng.uniform(-1, 1, (3, 3)) * [[9], [9], [3]]
+        waves = np.sin(fx * x + fy * y + phase) + 0.5 * np.sin(3 * fy * x - 2 * fx * y)
+        Image.fromarray(np.uint8(127 + 80 * waves)).save(folder / f"{i}.png")
     return folder
 
 

@@ -1,0 +1,76 @@
+"""Other settings of a model's encoder: what is written, what stays, what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pqmim_jax import Codec
+from pqmim_jax.model_store import load_model
+
+TOOL = Path(__file__).parents[2] / "tools" / "set_encoder.py"
+
+
+def run(*arguments):
+    command = [sys.executable, str(TOOL), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_files_of_both_models_decode_with_both(tiny_model, codec, tmp_path):
+    folder = tmp_path / "deeper" / "set"
+    options = ("--lambdas", "900,800,700,600.5", "--curvature", 400, "--refine", 1)
+    done = run(tiny_model, "-o", folder, *options)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in folder.parent.iterdir()] == ["set"]
+    changed = Codec.load(folder)
+    assert changed.limits.rate_weights == (900.0, 800.0, 700.0, 600.5)
+    assert changed.limits.curvature == (400.0,) * 4 and changed.limits.refinement_steps == 1
+    assert changed.model.fingerprint == codec.model.fingerprint
+    image = np.random.default_rng(0).integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    files = changed.compress(image), codec.compress(image)
+    assert files[0] != files[1]
+    for data in files:
+        np.testing.assert_array_equal(changed.decompress(data), codec.decompress(data))
+
+
+def test_what_is_not_given_stays(tiny_model, tmp_path):
+    done = run(tiny_model, "-o", tmp_path / "set", "--curvature", "4,3,2,1")
+    assert done.returncode == 0, done.stderr
+    old, new = (
+        json.loads((at / "model.json").read_text()) for at in (tiny_model, tmp_path / "set")
+    )
+    assert new["codec"].pop("curvature") == [4.0, 3.0, 2.0, 1.0]
+    del old["codec"]["curvature"]
+    assert old == new
+    assert load_model(tmp_path / "set").counts.tolist() == load_model(tiny_model).counts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("exists", "is not written to"),
+        ("no model", "no model"),
+        ("lambdas", "rate weights: "),
+        ("curvature", "has 4 sub-quantizers, not 2"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_error(tiny_model, tmp_path, case, message):
+    model = tmp_path if case == "no model" else tiny_model
+    output = tmp_path if case == "exists" else tmp_path / "out"
+    done = run(model, "-o", output, "--curvature" if case == "curvature" else "--lambdas", "2,1")
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and message in done.stderr
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [(), ("--refine", -1), ("--refine", 101), ("--lambdas", "1,a"), ("--curvature", "9,nan"),
+     ("--lambdas", "0,0,0,0")],
+)  # fmt: skip
+def test_wrong_numbers_are_refused(tiny_model, tmp_path, wrong):
+    done = run(tiny_model, "-o", tmp_path / "out", *wrong)
+    assert done.returncode == 2 and "must be" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,86 @@
+"""A copy of a model whose encoder has other settings: lambda, steps of refinement, curvature.
+
+    python tools/set_encoder.py MODEL -o NEW --lambdas 8000,6000,... --curvature 25,8,4,...
+
+--lambdas: of qualities 1 to M, what a bit may cost in squared error (8-bit units, summed over a
+token). --curvature: what steps of refinement are divided by, one number or one for each
+sub-quantizer (`pqmim_jax/codec/refinement.py`). --refine: how many steps. What is not given stays.
+All are the encoder's own business: files that either model makes decode with both. MODEL is a
+packaged name, a model folder or a training workdir.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import tempfile
+from pathlib import Path
+
+from pqmim_jax.codec.settings import MAX_REFINEMENT_STEPS
+from pqmim_jax.model_store import ModelError, load_model, model_path
+
+
+def main() -> None:
+    options = parse_options()
+    if options.output.exists():
+        raise SystemExit(f"error: {options.output} exists; it is not written to")
+    try:
+        qualities = load_model(options.model).config["autoencoder"]["num_codebooks"]
+    except ModelError as error:
+        raise SystemExit(f"error: {error}") from error
+    given = {
+        "rate_weights": options.lambdas,
+        "curvature": options.curvature,
+        "refinement_steps": options.refine,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if len(changes.get("curvature", ())) == 1:
+        (changes["curvature"],) = changes["curvature"]
+    for name, value in changes.items():
+        if isinstance(value, list) and len(value) != qualities:
+            count = f"{qualities} sub-quantizers, not {len(value)}"
+            raise SystemExit(f"error: {name.replace('_', ' ')}: {options.model} has {count}")
+    write(model_path(options.model), options.output, changes)
+
+
+def write(model: Path, output: Path, changes: dict) -> None:
+    """The folder appears under its name when it is whole."""
+    parent = output.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="model-", dir=parent) as unfinished:
+        folder = Path(shutil.copytree(model, Path(unfinished, "model")))
+        manifest = json.loads((folder / "model.json").read_text())
+        manifest["codec"] |= changes
+        (folder / "model.json").write_text(json.dumps(manifest, sort_keys=True) + "\n")
+        folder.rename(output)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", help="name, folder or workdir")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="new model folder")
+    parser.add_argument("--lambdas", type=_positive, metavar="L1,...,LM")
+    parser.add_argument("--curvature", type=_positive, metavar="C or C1,...,CM")
+    parser.add_argument("--refine", type=int, metavar="N")
+    options = parser.parse_args()
+    if options.refine is not None and not 0 <= options.refine <= MAX_REFINEMENT_STEPS:
+        parser.error(f"--refine must be in 0..{MAX_REFINEMENT_STEPS}")
+    if options.lambdas is options.curvature is options.refine is None:
+        parser.error("nothing to set: --lambdas, --curvature or --refine must be given")
+    return options
+
+
+def _positive(text: str) -> list[float]:
+    try:
+        values = [float(word) for word in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(0 < value < math.inf for value in values):
+        raise argparse.ArgumentTypeError(f"must be numbers > 0 with commas between, not {text!r}")
+    return values
+
+
+if __name__ == "__main__":
+    main()
