@@ -40,7 +40,10 @@ def main() -> None:
         if isinstance(value, list) and len(value) != qualities:
             count = f"{qualities} sub-quantizers, not {len(value)}"
             raise SystemExit(f"error: {name.replace('_', ' ')}: {options.model} has {count}")
-    write(model_path(options.model), options.output, changes)
+    try:
+        write(model_path(options.model), options.output, changes)
+    except OSError as error:
+        raise SystemExit(f"error: {options.output} cannot be written: {error}") from error
 
 
 def write(model: Path, output: Path, changes: dict) -> None:
@@ -67,7 +70,7 @@ def parse_options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.refine is not None and not 0 <= options.refine <= MAX_REFINEMENT_STEPS:
         parser.error(f"--refine must be in 0..{MAX_REFINEMENT_STEPS}")
-    if options.lambdas is options.curvature is options.refine is None:
+    if not options.lambdas and not options.curvature and options.refine is None:
         parser.error("nothing to set: --lambdas, --curvature or --refine must be given")
     return options
 

@@ -65,6 +65,13 @@ def test_what_cannot_be_is_one_clear_error(tiny_model, tmp_path, case, message):
     assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_written_is_one_clear_error(tiny_model, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    done = run(tiny_model, "-o", tmp_path / "file" / "out", "--refine", 1)
+    assert done.returncode == 1 and "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "wrong",
     [(), ("--refine", -1), ("--refine", 101), ("--lambdas", "1,a"), ("--curvature", "9,nan"),
