@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -12,6 +12,7 @@ from pqmim_jax.export.errors import UnsupportedOperationError
 
 OPSET = 18
 IR_VERSION = 10  # read by ONNX Runtime since 1.18, and by its build for browsers
+CONTRIBUTED = "com.microsoft"  # domain of ONNX Runtime's own operations
 _DTYPES = {
     "float16": TensorProto.FLOAT16,
     "float32": TensorProto.FLOAT,
@@ -19,6 +20,7 @@ _DTYPES = {
     "int32": TensorProto.INT32,
     "int64": TensorProto.INT64,
     "uint8": TensorProto.UINT8,
+    "int8": TensorProto.UINT8,  # 128 more: products of unsigned bytes are exact on every processor
     "bool": TensorProto.BOOL,
 }
 
@@ -42,6 +44,7 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
+    value: np.ndarray | None = None  # of a constant
 
 
 class Graph:
@@ -54,11 +57,11 @@ class Graph:
         self._constants: dict[bytes, Tensor] = {}
         self._initializers: list[TensorProto] = []
 
-    def add(self, op: str, inputs: Iterable[Tensor], shape, dtype, **attributes) -> Tensor:
-        """The one output of a new node."""
+    def add(self, op: str, inputs: Iterable[Tensor | None], shape, dtype, **attributes) -> Tensor:
+        """The one output of a new node; None is an input left out."""
         out = Tensor(f"{op}_{len(self._nodes)}", tuple(shape), np.dtype(dtype))
         onnx_dtype(dtype)
-        names = [tensor.name for tensor in inputs]
+        names = [tensor.name if tensor else "" for tensor in inputs]
         self._nodes.append(helper.make_node(op, names, [out.name], **attributes))
         return out
 
@@ -85,7 +88,11 @@ class Graph:
         return self._constants[key]
 
     def _store(self, value: np.ndarray, label: str) -> Tensor:
-        stored, tensor = value, Tensor(label, value.shape, value.dtype)
+        stored, tensor = value, Tensor(label, value.shape, value.dtype, value)
+        if value.dtype == np.int8:
+            stored = (value.astype(np.int16) + 128).astype(np.uint8)
+            self._initializers.append(numpy_helper.from_array(stored, label))
+            return tensor
         onnx_dtype(value.dtype)
         if value.dtype in (np.float32, np.float64) and value.size > 64:
             with np.errstate(over="ignore"):
@@ -94,7 +101,14 @@ class Graph:
         self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(stored), label))
         if stored is value:
             return tensor
-        return self.add("Cast", [tensor], value.shape, value.dtype, to=onnx_dtype(value.dtype))
+        widened = self.add("Cast", [tensor], value.shape, value.dtype, to=onnx_dtype(value.dtype))
+        return replace(widened, value=value)
+
+    def signed(self, value: np.ndarray) -> Tensor:
+        """Constant bytes with their sign, which no operation but a product takes."""
+        label = f"signed_{len(self._initializers)}"
+        self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), label))
+        return Tensor(label, value.shape, value.dtype, value)
 
     def expanded(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         """`x` with all its dimensions broadcast to `shape`."""
@@ -121,16 +135,17 @@ class Graph:
         """The checked model; `outputs` maps the names they get to tensors of the graph."""
         for name, tensor in outputs.items():
             self._nodes.append(helper.make_node("Identity", [tensor.name], [name]))
+        used = {name for node in self._nodes for name in node.input}
         graph = helper.make_graph(
             self._nodes,
             self._name,
             [_value_info(name, tensor) for name, tensor in inputs.items()],
             [_value_info(name, tensor) for name, tensor in outputs.items()],
-            self._initializers,
+            [each for each in self._initializers if each.name in used],
         )
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIBUTED, 1)],
             ir_version=IR_VERSION,
             producer_name="pqmim-jax",
         )

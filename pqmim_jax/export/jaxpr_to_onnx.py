@@ -16,6 +16,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from pqmim_jax.export import products, shape_operations
 from pqmim_jax.export.errors import UnsupportedOperationError
 from pqmim_jax.export.graph import Graph, Tensor
+from pqmim_jax.export.named_functions import NAMED
 from pqmim_jax.export.operations import RULES
 
 _RULE_MODULES = (products, shape_operations)  # imported for the rules they register
@@ -84,6 +85,9 @@ def _run(graph: Graph, closed: ClosedJaxpr, arguments: list) -> list:
 
 def _equation(graph: Graph, eqn, operands: list) -> list:
     name = eqn.primitive.name
+    if name in _CALLS and eqn.params.get("name") in NAMED:
+        tensors = list(map(partial(_as_tensor, graph), operands))
+        return [NAMED[eqn.params["name"]](graph, tensors, eqn)]
     if name in _CALLS:
         inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
         closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())

@@ -67,6 +67,8 @@ def _elementwise(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     name = eqn.primitive.name
     if name in ("and", "or", "not") and operands[0].dtype != bool:
         raise unsupported(eqn, "only on booleans")
+    if name == "div" and operands[1].value is not None and np.all(operands[1].value == 1):
+        return operands[0]
     return _add(graph, _ELEMENTWISE[name], operands, eqn)
 
 
@@ -117,7 +119,15 @@ def _select(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
 @rule("convert_element_type")
 def _convert(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     (x,), dtype = operands, eqn.outvars[0].aval.dtype
+    if x.dtype == np.int8 and dtype == np.float32:
+        return dequantized(graph, x)
     return x if x.dtype == dtype else _add(graph, "Cast", operands, eqn, to=onnx_dtype(dtype))
+
+
+def dequantized(graph: Graph, x: Tensor) -> Tensor:
+    """int8 as float32."""
+    one, zero = graph.constant(np.float32(1)), graph.constant(np.int8(0))
+    return graph.add("DequantizeLinear", [x, one, zero], x.shape, np.float32)
 
 
 @rule("stop_gradient", "copy", "copy_p", "name", "optimization_barrier", "reduce_precision")

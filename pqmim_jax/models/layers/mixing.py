@@ -118,6 +118,7 @@ class WindowAttention(nn.Module):
         logits = at_least_float32(logits) + (_bias_matrix(table, h, w) if bias is None else bias)
         weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)
         out = jnp.matmul(weights, v).transpose(0, 2, 1, 3).reshape(b, h, w, channels)
+        self.sow("intermediates", "attended", out)
         return nn.Dense(channels, dtype=self.dtype, name="projection")(out)
 
 

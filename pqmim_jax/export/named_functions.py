@@ -1,0 +1,81 @@
+"""Functions that are written in ONNX as a whole: those of `integer.arithmetic`.
+
+int8 tensors are carried as unsigned bytes 128 larger (`graph`): products of unsigned bytes are exact
+in ONNX Runtime on every processor, and so are those of unsigned by signed bytes as long as the signed
+ones lie within +-64. Where a processor has no such product, two neighbouring ones are added in 16
+bits, which then still hold them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pqmim_jax.export.graph import CONTRIBUTED, Graph, Tensor
+from pqmim_jax.export.operations import dequantized
+
+_LARGEST_SIGNED = 64
+
+
+def scaled_product(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """One product, in which ONNX Runtime applies scale and bias while sums are in registers."""
+    a, b, scale, bias = operands
+    zero = graph.constant(np.int8(0))
+    b_zero = zero
+    if b.value is not None and np.abs(b.value.astype(int)).max() <= _LARGEST_SIGNED:
+        b, b_zero = graph.signed(b.value), None
+    if bias.value is not None and not bias.value.any():
+        bias = None
+    inputs = [a, b, graph.constant(np.float32(1)), scale, zero, b_zero, bias]
+    out = eqn.outvars[0].aval
+    op = "MatMulIntegerToFloat"
+    return graph.add(op, inputs, out.shape, np.float32, domain=CONTRIBUTED)
+
+
+def to_int8(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """Rounded and clipped in one operation."""
+    return _quantized(graph, operands[0], zero=0)
+
+
+def rectified_int8(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """The carrier of 0 is the smallest byte there is: clipping rectifies."""
+    return _quantized(graph, operands[0], zero=-128)
+
+
+def look_up(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """Of operations that look up, GatherElements is ten times faster than Gather."""
+    table, index = operands
+    is_bytes = table.dtype == np.int8
+    if is_bytes:
+        table = graph.constant(table.value.astype(np.float32) + 128)
+    shape, count = index.shape, int(np.prod(index.shape))
+    index = graph.add("Cast", [index], shape, np.int32, to=_INT32)
+    entries = [table, graph.reshaped(index, (count,))]
+    found = graph.add("GatherElements", entries, (count,), np.float32, axis=0)
+    if is_bytes:
+        found = graph.add("Cast", [found], (count,), np.int8, to=_UINT8)
+    return graph.reshaped(found, shape)
+
+
+def depthwise_sum(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """A convolution of one channel a group."""
+    x, kernel = dequantized(graph, operands[0]), operands[1].value.astype(np.float32)
+    channels, out = kernel.shape[-1], eqn.outvars[0].aval
+    planes = graph.transposed(x, (2, 0, 1))
+    planes = graph.reshaped(planes, (1, *planes.shape))
+    weights = graph.constant(np.ascontiguousarray(kernel.transpose(2, 0, 1)[:, None]))
+    shape = (1, channels, *out.shape[:2])
+    sums = graph.add("Conv", [planes, weights], shape, np.float32, group=channels)
+    return graph.transposed(graph.reshaped(sums, shape[1:]), (1, 2, 0))
+
+
+def _quantized(graph: Graph, x: Tensor, zero: int) -> Tensor:
+    inputs = [x, graph.constant(np.float32(1)), graph.constant(np.int8(zero))]
+    return graph.add("QuantizeLinear", inputs, x.shape, np.int8)
+
+
+_INT32, _UINT8 = 6, 2  # of onnx.TensorProto
+
+NAMED: dict[str, Callable] = {
+    function.__name__: function
+    for function in (scaled_product, to_int8, rectified_int8, look_up, depthwise_sum)
+}

@@ -1,0 +1,102 @@
+"""Operations on integers that every runtime computes alike, and why.
+
+**Carriers.** Operands of matrix products are int8, their sums int32. Everything else is carried
+in float32: an integer of magnitude below 2**24, or one times a power of two. float32 holds all of
+these, so sums, differences, products with a power of two, comparisons and roundings of such numbers
+are exact as long as their results are such numbers again: no result is ever rounded, and the order of
+a sum, the number of threads, fused multiply-adds and flags of a compiler change nothing. That no
+result leaves the range follows from the weights; `integer.bounds` computes it for each place.
+
+**What is not used.** No division, root or exponential: tables of integers, looked up by index. No
+product of two numbers that needs more than 24 bits. Products of matrices never run in float32 with
+operands that a reduced precision (bfloat16, TF32) could not hold, since their operands are int8.
+
+**Requantization.** A layer's sum is multiplied by 2**-shift, one shift for each output channel, and
+the bias, a multiple of the same power, is added. The scale of the weights is chosen so that a shift is
+all that is needed (`integer.conversion`).
+
+The named functions below are compiled as they stand by JAX; exports write each as one or two
+operations of the other runtime (`export.named_functions`).
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+TOP = 127
+"""Largest magnitude that scales of int8 activations are chosen for."""
+
+ZERO = 128
+"""What a value of 0..255 is reduced by to become int8."""
+
+RESIDUAL_TOP = 32767
+"""Largest magnitude in the residual stream."""
+
+
+def _named(function: Callable) -> Callable:
+    """Keeps the function a call of its own in traced programs, under its name."""
+    return functools.partial(jax.jit, inline=False)(function)
+
+
+@_named
+def scaled_product(a: jax.Array, b: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+    """a @ b * scale + bias, exact.
+
+    Args:
+      a: (..., n, k) int8.
+      b: (..., k, m) int8.
+      scale: () or (m,) float32, powers of two.
+      bias: () or (m,) float32, multiples of `scale`.
+
+    Returns:
+      (..., n, m) float32.
+    """
+    batch = tuple(range(a.ndim - 2))
+    numbers = (((a.ndim - 1,), (b.ndim - 2,)), (batch, batch))
+    sums = jax.lax.dot_general(a, b, numbers, preferred_element_type=jnp.int32)
+    return sums.astype(jnp.float32) * scale + bias
+
+
+@_named
+def to_int8(x: jax.Array) -> jax.Array:
+    """float32 -> int8, rounded (halves to even) and clipped to -128 .. 127."""
+    return jnp.clip(jnp.round(x), -ZERO, ZERO - 1).astype(jnp.int8)
+
+
+@_named
+def rectified_int8(x: jax.Array) -> jax.Array:
+    """float32 -> int8: max(x, 0), rounded, clipped to 255, less ZERO."""
+    return (jnp.clip(jnp.round(x), 0, 255) - ZERO).astype(jnp.int8)
+
+
+@_named
+def look_up(table: jax.Array, index: jax.Array) -> jax.Array:
+    """Entries of a table (n,) at float32 indices within [0, n), rounded down: dtype of the table."""
+    return table[index.astype(jnp.int32)]
+
+
+@_named
+def depthwise_sum(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """3x3 depthwise filter without padding: (h, w, C) int8, (3, 3, C) int8 -> (h-2, w-2, C)."""
+    h, w = x.shape[0] - 2, x.shape[1] - 2
+    x, kernel = x.astype(jnp.float32), kernel.astype(jnp.float32)
+    terms = (x[i : i + h, j : j + w] * kernel[i, j] for i in range(3) for j in range(3))
+    return functools.reduce(jnp.add, terms)
+
+
+def inverse_power(x: jax.Array, thresholds: jax.Array, base: int) -> jax.Array:
+    """base**-j, j the number of thresholds that x has reached.
+
+    Args:
+      x: (..., 1) float32.
+      thresholds: (n,) float32, ascending.
+      base: a power of two.
+
+    Returns:
+      (..., 1) float32, powers of two.
+    """
+    steps = jnp.sum((x >= thresholds).astype(jnp.float32), axis=-1, keepdims=True)
+    powers = [float(base) ** -j for j in range(thresholds.shape[0] + 1)]
+    return look_up(jnp.asarray(powers, jnp.float32), steps)
