@@ -5,6 +5,8 @@ weights.safetensors   "params/..." float32; "latents/..." and "hyper/...": weigh
                       symbols, int64, and the bounds of their alphabets, int32
 """
 
+import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +46,7 @@ def load_hyperprior(path: str | Path) -> StoredHyperprior:
         config, lambdas = manifest["hyperprior"], tuple(manifest["lambdas"])
         trees = model_store.to_tree(tensors)
         alphabets = [(trees[name]["bounds"], trees[name]["weights"]) for name in _ALPHABETS]
-        digest = model_store.fingerprint(config, tensors)
+        digest = _fingerprint(config, tensors)
         name = model_store.name_of(path)
         return StoredHyperprior(name, config, lambdas, trees["params"], *alphabets, digest)
     except (ValueError, KeyError, TypeError) as error:
@@ -64,3 +66,12 @@ def save_hyperprior(path, config: dict, lambdas, params: dict, latents, hyper) -
     }
     manifest = {"kind": KIND, "hyperprior": config, "lambdas": list(lambdas)}
     model_store.write_folder(path, manifest, {**params, **alphabets})
+
+
+def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
+    """16 bits over a JSON-able config and all tensors."""
+    crc = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(tensors):
+        crc = zlib.crc32(name.encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(tensors[name]).tobytes(), crc)
+    return (crc ^ (crc >> 16)) & 0xFFFF

@@ -5,19 +5,21 @@ weights.safetensors   "autoencoder/..." and "mim/..." tensors, float16
 README.md             the model card (optional)
 """
 
+import hashlib
 import json
-import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from pqmim_jax import masking
+
 FORMAT = 1
 KIND = "pqmim"  # of model; a manifest without one is of this kind
 DEFAULT = "small"
-# Fields of the codec section that are the encoder's own business: files decode the same without.
-_ENCODING_ONLY = ("rate_weights", "refinement_steps", "curvature")
+# Parts of the autoencoder that are the encoder's own business: files decode the same without.
+_ENCODING_ONLY = ("encoder", "to_latents", "linear_analysis")
 WORKDIR_FOLDER = "model"  # where a training workdir keeps its model
 
 
@@ -34,7 +36,8 @@ class StoredModel:
     autoencoder: dict  # parameter tree of NumPy float32 arrays
     mim: dict
     counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
-    fingerprint: int  # 16 bits over everything that decides about bytes
+    fingerprint: int  # 32 bits, see `fingerprint`
+    decoder: int  # 16 bits, see `decoder_digest`
 
 
 def packaged_names() -> list[str]:
@@ -85,10 +88,10 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
         counts = np.array(manifest["codeword_counts"], np.int64)
         trees = to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
         autoencoder, mim = trees["autoencoder"], trees["mim"]
+        digests = fingerprint(config, tensors), decoder_digest(config, tensors)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: {error}") from error
-    digest = _fingerprint(config, tensors)
-    return StoredModel(name_of(path), config, autoencoder, mim, counts, digest)
+    return StoredModel(name_of(path), config, autoencoder, mim, counts, *digests)
 
 
 def name_of(path: Path) -> str:
@@ -155,18 +158,59 @@ def _packaged():
     return resources.files("pqmim_jax") / "packaged"
 
 
-def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
-    codec = {key: value for key, value in config["codec"].items() if key not in _ENCODING_ONLY}
-    return fingerprint({**config, "codec": codec}, tensors)
-
-
 def fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
-    """16 bits over a JSON-able config and all tensors."""
-    crc = zlib.crc32(json.dumps(config, sort_keys=True).encode())
-    for name in sorted(tensors):
-        crc = zlib.crc32(name.encode(), crc)
-        crc = zlib.crc32(np.ascontiguousarray(tensors[name]).tobytes(), crc)
-    return (crc ^ (crc >> 16)) & 0xFFFF
+    """32 bits over what decides about indices: a file decodes with models of its fingerprint only.
+
+    Args:
+      config: JSON-able dict with the sections "autoencoder", "mim", "codec".
+      tensors: of the model folder, by their names there; those of the MIM count.
+
+    Raises:
+      KeyError, ValueError: a field is missing, or the schedule is unusable.
+    """
+    codec = config["codec"]
+    sections = {
+        "autoencoder": {
+            name: config["autoencoder"][name] for name in ("f", "num_codebooks", "num_codewords")
+        },
+        "mim": config["mim"],
+        "codec": {
+            "window": codec["window"],
+            "halo": codec["halo"],
+            "schedule": masking.canonical(codec["schedule"]),
+            "mim_precision": codec.get("mim_precision", "float32"),
+        },
+    }
+    weights = {name: value for name, value in tensors.items() if name.startswith("mim/")}
+    return int.from_bytes(_sha256(sections, weights)[:4], "little")
+
+
+def decoder_digest(config: dict, tensors: dict[str, np.ndarray]) -> int:
+    """16 bits over what makes pixels of indices; arguments as `fingerprint`."""
+    weights = {
+        name: value
+        for name, value in tensors.items()
+        if name.startswith("autoencoder/") and name.split("/")[1] not in _ENCODING_ONLY
+    }
+    return int.from_bytes(_sha256(config["autoencoder"], weights)[:2], "little")
+
+
+def _sha256(config: dict, tensors: dict[str, np.ndarray]) -> bytes:
+    """Of canonical JSON (config; name, dtype and shape of each tensor), then the tensors' bytes.
+
+    Tensors are taken in the order of their names, as little-endian bytes in C order.
+    """
+    arrays = [(name, _little_endian(tensors[name])) for name in sorted(tensors)]
+    listed = [[name, array.dtype.str, array.shape] for name, array in arrays]
+    text = json.dumps([config, listed], sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode())
+    for _, array in arrays:
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def _little_endian(values: np.ndarray) -> np.ndarray:
+    return values.astype(values.dtype.newbyteorder("<"))
 
 
 def flatten(tree: dict, prefix: str = "") -> dict[str, np.ndarray]:

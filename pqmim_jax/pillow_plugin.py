@@ -6,7 +6,8 @@
 
 Opening reads the header alone: `size`, `mode` (L, LA, RGB or RGBA) and `info["quality"]`. `load()`
 decodes, and puts `icc_profile` and `exif` into `info` if the file has them; a truncated file is an
-OSError, or a damaged picture where `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set.
+OSError, or a damaged picture where `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set. A file that names
+another decoder than the model's is decoded with a warning.
 
 Options of `save()`, all optional: `quality`, `rate_weight`, `schedule`, `stages`, `shrink`,
 `icc_profile`, `exif` as of `Codec.compress`; or `target_bytes`, with `schedule`, `icc_profile` and
@@ -18,6 +19,7 @@ Both ways use the model `MODEL`: Pillow's `open` has no room for options.
 
 import functools
 import io
+import warnings
 from typing import IO
 
 import numpy as np
@@ -31,7 +33,7 @@ FORMAT = "PQM"
 MODEL = model_store.DEFAULT
 """Name or folder of the model that files are read and written with; may be set."""
 
-_HEADER_BYTES = 512  # no header is longer
+_HEADER_BYTES = 1024  # no header is longer
 _GREY_MODES = ("1", "L", "LA", "La")
 # Pillow's own conversion cuts these off at 255 instead of scaling them.
 _WIDE_MODES = ("I", "F")
@@ -75,6 +77,8 @@ class PqmImageFile(ImageFile.ImageFile):
             )
         except PqmError as error:
             raise OSError(str(error)) from error
+        if not decoded.decoder_matches:
+            warnings.warn("decoded by another decoder than the file names", stacklevel=3)
         for name in ("icc_profile", "exif"):
             if value := getattr(decoded, name):
                 self.info[name] = value

@@ -47,6 +47,19 @@ def other_model(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def other_decoder_model(tiny_model, tmp_path_factory):
+    """Folder of a model like `tiny_model` but for what it paints: it is named `other_decoder`."""
+    from safetensors.numpy import load_file, save_file
+
+    folder = tmp_path_factory.mktemp("models") / "other_decoder"
+    shutil.copytree(tiny_model, folder)
+    tensors = load_file(folder / "weights.safetensors")
+    tensors["autoencoder/to_pixels/bias"] += 0.25
+    save_file(tensors, folder / "weights.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def codec(tiny_model):
     """`tiny_model` loaded."""
     from pqmim_jax import Codec

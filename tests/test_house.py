@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "data": set(),
     "images": {"limits"},
     "demo": set(),
-    "model_store": set(),
+    "model_store": {"masking"},
     "weight_files": set(),
     "hyperprior_store": {"model_store"},
     "losses": {"models", "weight_files"},

@@ -8,7 +8,7 @@ from pqmim_jax import model_store
 from pqmim_jax.model_store import ModelError, load_model, save_model
 
 CONFIG = {
-    "autoencoder": {"f": 8, "num_codebooks": 2, "dtype": "float32"},
+    "autoencoder": {"f": 8, "num_codebooks": 2, "num_codewords": 3, "dtype": "float32"},
     "mim": {"width": 4, "head": "depth"},
     "codec": {"window": 4, "halo": 1, "schedule": "qlds(stages=3,alpha=2.2)"},
 }
@@ -21,9 +21,19 @@ def weights(seed):
     return {"layer": {"inner": {"kernel": kernel}, "bias": np.zeros(2)}}
 
 
-def save(path, config=CONFIG, autoencoder=None, **options):
-    save_model(path, config, autoencoder or weights(0), weights(1), COUNTS, **options)
+def save(path, config=CONFIG, autoencoder=None, mim=None, **options):
+    save_model(path, config, autoencoder or weights(0), mim or weights(1), COUNTS, **options)
     return path
+
+
+def digests(path, **changes):
+    """(fingerprint, decoder) of a model saved with these changes."""
+    model = load_model(save(path, **changes))
+    return model.fingerprint, model.decoder
+
+
+def with_section(name, **changes):
+    return {**CONFIG, name: {**CONFIG[name], **changes}}
 
 
 @pytest.fixture
@@ -70,27 +80,88 @@ def test_a_workdir_stands_for_the_model_in_it(folder, tmp_path):
     np.testing.assert_array_equal(load_model(str(workdir)).counts, COUNTS)
 
 
-def test_fingerprint_tells_models_apart(folder, tmp_path):
-    fingerprint = load_model(folder).fingerprint
-    assert 0 <= fingerprint < 2**16
-
-    changed = weights(0)
-    changed["layer"]["bias"][1] = 0.5
-    assert load_model(save(tmp_path / "weight", autoencoder=changed)).fingerprint != fingerprint
-
-    renamed = weights(0)
-    renamed["ladder"] = renamed.pop("layer")
-    assert load_model(save(tmp_path / "name", autoencoder=renamed)).fingerprint != fingerprint
-
-    other = {**CONFIG, "codec": {**CONFIG["codec"], "schedule": "qlds(stages=4,alpha=2.2)"}}
-    assert load_model(save(tmp_path / "schedule", other)).fingerprint != fingerprint
+def changed(seed):
+    tree = weights(seed)
+    tree["layer"]["bias"][1] = 0.5
+    return tree
 
 
-def test_fingerprint_leaves_out_what_only_the_encoder_uses(folder, tmp_path):
-    other = {**CONFIG, "codec": {**CONFIG["codec"], "rate_weights": [10.0, 20.0]}}
-    again = load_model(save(tmp_path / "rates", other))
-    assert again.config == other
-    assert again.fingerprint == load_model(folder).fingerprint
+def renamed(seed):
+    return {"ladder": weights(seed)["layer"]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mim": changed(1)},
+        {"mim": renamed(1)},
+        {"config": with_section("mim", head="joint")},
+        {"config": with_section("codec", schedule="qlds(stages=4,alpha=2.2)")},
+        {"config": with_section("codec", window=5)},
+        {"config": with_section("codec", halo=2)},
+        {"config": with_section("codec", mim_precision="float64")},
+    ],
+)
+def test_the_fingerprint_tells_apart_what_decides_about_indices(tmp_path, changes):
+    fingerprint, decoder = digests(tmp_path / "one")
+    other, same = digests(tmp_path / "two", **changes)
+    assert 0 <= fingerprint < 2**32 and 0 <= decoder < 2**16
+    assert (other != fingerprint, same) == (True, decoder)
+
+
+@pytest.mark.parametrize("field", ["f", "num_codebooks", "num_codewords"])
+def test_the_alphabet_and_the_grid_decide_about_both(tmp_path, field):
+    one = digests(tmp_path / "one")
+    two = digests(tmp_path / "two", config=with_section("autoencoder", **{field: 16}))
+    assert one[0] != two[0] and one[1] != two[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"autoencoder": changed(0)},
+        {"autoencoder": renamed(0)},
+        {"autoencoder": {**weights(0), "quantizer": {"codebooks": np.zeros((2, 3, 1))}}},
+        {"config": with_section("autoencoder", decoder_depth=9)},
+    ],
+)
+def test_the_decoder_digest_tells_apart_what_makes_pixels(tmp_path, changes):
+    fingerprint, decoder = digests(tmp_path / "one")
+    same, other = digests(tmp_path / "two", **changes)
+    assert (same, other != decoder) == (fingerprint, True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config": with_section("codec", rate_weights=[10.0, 20.0], curvature=2.0)},
+        {"config": with_section("codec", schedule=" qlds ( alpha=2.2,stages=3 )")},
+        {"config": with_section("codec", mim_precision="float32")},
+        *(
+            {"autoencoder": {**weights(0), part: weights(5)["layer"]}}
+            for part in ("encoder", "to_latents", "linear_analysis")
+        ),
+    ],
+)
+def test_both_leave_out_what_only_the_encoder_uses_and_how_things_are_spelt(tmp_path, changes):
+    assert digests(tmp_path / "one") == digests(tmp_path / "two", **changes)
+
+
+def test_digests_of_one_model_are_always_the_same():
+    config = {
+        "autoencoder": {"f": 8, "num_codebooks": 1, "num_codewords": 2},
+        "mim": {},
+        "codec": {"window": 4, "halo": 1, "schedule": "one_shot"},
+    }
+    tensors = {
+        "mim/a": np.arange(6, dtype=np.int32).reshape(2, 3),
+        "mim/b": np.array([1.5], np.float16),
+        "autoencoder/c": np.array([7], np.int8),
+    }
+    assert model_store.fingerprint(config, tensors) == 0x6E5FAE74
+    assert model_store.decoder_digest(config, tensors) == 0x5548
+    swapped = {name: value.astype(value.dtype.newbyteorder(">")) for name, value in tensors.items()}
+    assert model_store.fingerprint(config, swapped) == model_store.fingerprint(config, tensors)
 
 
 def test_fingerprint_does_not_depend_on_where_the_model_lies(folder, tmp_path):

@@ -141,7 +141,7 @@ def main() -> None:
 
     args.output.mkdir(parents=True, exist_ok=True)
     codec = Codec.load(args.model)
-    print(f"model {codec.model.name}, fingerprint {codec.model.fingerprint:04x}")
+    print(f"model {codec.model.name}, fingerprint {codec.model.fingerprint:08x}")
     start = time.perf_counter()
     codec.decompress(codec.compress(np.zeros((1, 1, 3), np.uint8)))
     print(f"programs ready after {time.perf_counter() - start:.1f} s (kept for the next start)")

@@ -83,7 +83,7 @@ def _tried(workdir: Workdir) -> Forecast:
     config = training.config.to_dict()
     sections = {"autoencoder": section.to_dict(), "mim": config["mim"], "codec": config["codec"]}
     stored = StoredModel(
-        "tried", sections, workdir.model.autoencoder, params, workdir.model.counts, 0
+        "tried", sections, workdir.model.autoencoder, params, workdir.model.counts, 0, 0
     )
     points = _timed_pictures(Programs(stored), training.config, section)
     seconds = _timed_steps(training.config, section) * training.config.mim_training.steps

@@ -18,6 +18,7 @@ examples:
 
 PNG, WebP, TIFF, BMP and PPM hold the decoded picture exactly; JPEG (quality 95) and AVIF nearly.
 A damaged file, or another model than the one that made it, is an error, never a wrong picture.
+A model that differs in its decoder only decodes the file with a warning: its picture is another.
 """
 
 
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _decompress(codec, source: Source, suffix: str, args: argparse.Namespace) -> files.Converted:
-    from pqmim_jax.coding import PqmError, TruncatedFileError
+    from pqmim_jax.coding import PqmError, TruncatedFileError, unpack
     from pqmim_jax.images import Picture, encode_picture
 
     data = source.read()
@@ -106,6 +107,13 @@ def _decompress(codec, source: Source, suffix: str, args: argparse.Namespace) ->
         raise CommandError(f"{source}: {error}") from error
     if decoded.damage is not None:
         warnings.warn(decoded.damage, stacklevel=1)
+    if not decoded.decoder_matches:
+        header, _ = unpack(data)
+        warnings.warn(
+            f"decoded by another decoder than the file names: {header.decoder:04x} made the file, "
+            f"model {codec.model.name!r} has {codec.model.decoder:04x}",
+            stacklevel=1,
+        )
     picture = Picture(decoded.pixels, decoded.icc_profile, decoded.exif)
     height, width = decoded.pixels.shape[:2]
     return files.Converted(encode_picture(picture, suffix), f"{width} x {height} pixels")

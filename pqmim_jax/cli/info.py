@@ -69,7 +69,9 @@ def describe(codec, data: bytes) -> dict:
         "stages_sent": header.stages or len(stage_bits),
         "check_period": header.check_period,
         "model": codec.model.name,
-        "fingerprint": f"{header.fingerprint:04x}",
+        "fingerprint": f"{header.fingerprint:08x}",
+        "decoder": f"{header.decoder:04x}",
+        "decoder_matches": header.decoder == codec.model.decoder,
         "bytes": info.bytes,
         "bpp": 8 * info.bytes / (header.width * header.height),
         "header_bytes": len(data) - len(payload.data),
@@ -85,13 +87,16 @@ def _as_text(facts: dict) -> str:
         f"picture    {facts['width']} x {facts['height']} pixels, {colour}",
         f"quality    {facts['quality']} of {facts['qualities']}",
         f"schedule   {facts['schedule']}",
-        f"model      {facts['model']} (fingerprint {facts['fingerprint']})",
+        f"model      {facts['model']} (fingerprint {facts['fingerprint']}, "
+        f"decoder {facts['decoder']})",
         f"size       {facts['bytes']} bytes, {facts['bpp']:.4f} bpp",
         f"overhead   {facts['header_bytes']} bytes of header, "
         f"{facts['coder_overhead_bytes']:.1f} of checksums and coder",
     ]
     if facts["shrink"] > 1:
         lines.insert(1, f"coded      {facts['shrink']} times smaller on each side")
+    if not facts["decoder_matches"]:
+        lines.append(f"decoder    another one than that of {facts['model']}")
     for name, size in facts["attachment_bytes"].items():
         lines.append(f"{name:<10} {size} bytes")
     sent = facts["stages_sent"]

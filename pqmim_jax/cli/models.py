@@ -8,7 +8,8 @@ _EPILOG = """\
 example:
   pqmim models
 
-A file names its model by the fingerprint. The default model is marked with *.
+A file names its model by the fingerprint, and the decoder that it was made for. Models of one
+fingerprint read each other's files, each with its own decoder. The default model is marked with *.
 """
 
 
@@ -28,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
     if not names:
         print("no packaged models")
         return 0
-    print(f"  {'name':<16} {'fingerprint':<11} {'qualities':>9} {'f':>3} {'size':>9}")
+    print(
+        f"  {'name':<16} {'fingerprint':<11} {'decoder':<7} {'qualities':>9} {'f':>3} {'size':>9}"
+    )
     for name in names:
         print(_line(name))
     return 0
@@ -42,6 +45,6 @@ def _line(name: str) -> str:
     section = model.config["autoencoder"]
     mark = "*" if name == DEFAULT else " "
     return (
-        f"{mark} {name:<16} {model.fingerprint:<11x} {section['num_codebooks']:>9} "
-        f"{section['f']:>3} {size / 1e6:>6.1f} MB"
+        f"{mark} {name:<16} {model.fingerprint:08x}    {model.decoder:04x}    "
+        f"{section['num_codebooks']:>9} {section['f']:>3} {size / 1e6:>6.1f} MB"
     )

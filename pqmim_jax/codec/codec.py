@@ -189,7 +189,8 @@ class Codec:
 
         Raises:
           PqmError: not a .pqm file, made with another model, too large, truncated or damaged;
-            never a silently wrong picture.
+            never a silently wrong picture. Another decoder of the same indices is none of these:
+            then `decoder_matches` is False.
           ValueError: an option is not usable.
         """
         make_fill = partial(Fill, fill, self.codebooks, temperature, seed)
@@ -206,7 +207,8 @@ class Codec:
             lost = ALPHA not in kept
             alpha = channels.opaque(size) if lost else channels.decode_alpha(kept[ALPHA], size)
         pixels = channels.join(enlarge(coded, size), grey=header.grey, alpha=alpha)
-        return DecodedImage(pixels, kept.get(ICC_PROFILE), kept.get(EXIF), content.damage)
+        matches = header.decoder == self.model.decoder
+        return DecodedImage(pixels, kept.get(ICC_PROFILE), kept.get(EXIF), content.damage, matches)
 
     def info(self, data: bytes, *, max_pixels: int = MAX_PIXELS) -> FileInfo:
         """Header and the bits of each stage; checks the whole file, raises as `decode`."""
@@ -241,6 +243,7 @@ class Codec:
             height,
             settings.quality,
             self.model.fingerprint,
+            self.model.decoder,
             schedule,
             grey=prepared.grey,
             shrink=settings.shrink,

@@ -32,7 +32,8 @@ class Model(Protocol):
 
     name: str
     config: dict  # sections "autoencoder", "mim", "codec"
-    fingerprint: int
+    fingerprint: int  # uint32, of what decides about indices
+    decoder: int  # uint16, of what makes pixels of indices
     counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
 
 

@@ -46,6 +46,8 @@ class Content:
 def check_header(header: Header, model: Model, max_pixels: int) -> None:
     """Refuses files that the model cannot decode, before anything is allocated.
 
+    A file that names another decoder is none of them: its indices are the same.
+
     Args:
       model: that the file is to be decoded with.
       max_pixels: largest picture allowed.
@@ -55,8 +57,8 @@ def check_header(header: Header, model: Model, max_pixels: int) -> None:
     """
     if header.fingerprint != model.fingerprint:
         raise WrongModelError(
-            f"file was made with another model (fingerprint {header.fingerprint:04x}, "
-            f"model {model.name!r} has {model.fingerprint:04x})"
+            f"file was made with another model (fingerprint {header.fingerprint:08x}, "
+            f"model {model.name!r} has {model.fingerprint:08x})"
         )
     if header.width * header.height > max_pixels:
         raise TooLargeError(

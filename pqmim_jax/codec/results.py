@@ -27,6 +27,7 @@ class DecodedImage:
     icc_profile: bytes | None
     exif: bytes | None
     damage: str | None  # one line on what is missing; None: everything is there, and right
+    decoder_matches: bool  # the file names the decoder that made these pixels
 
 
 @dataclass(frozen=True)

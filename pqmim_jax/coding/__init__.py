@@ -18,7 +18,15 @@ from pqmim_jax.coding.errors import (
     UnsupportedVersionError,
     WrongModelError,
 )
-from pqmim_jax.coding.header import ALPHA, EXIF, ICC_PROFILE, Attachment, Header
+from pqmim_jax.coding.header import (
+    ALPHA,
+    EXIF,
+    FIRST_ANCILLARY,
+    ICC_PROFILE,
+    MAX_ATTACHMENTS,
+    Attachment,
+    Header,
+)
 from pqmim_jax.coding.payload import LANE_COUNTS, RansPayload, choose_lanes
 from pqmim_jax.coding.pmf import (
     LOGIT_FRACTION_BITS,
@@ -39,11 +47,13 @@ __all__ = [
     "ALPHA",
     "CRC_BYTES",
     "EXIF",
+    "FIRST_ANCILLARY",
     "ICC_PROFILE",
     "LANE_COUNTS",
     "LOGIT_FRACTION_BITS",
     "MAGIC",
     "MAX_ALPHABET",
+    "MAX_ATTACHMENTS",
     "MAX_FIXED_LOGIT",
     "PRECISION",
     "VERSION",

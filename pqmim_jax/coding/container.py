@@ -1,4 +1,4 @@
-"""The `.pqm` container: a header of 11 bytes for a photo, the coded payload, attachments.
+"""The `.pqm` container: a header of 15 bytes for a photo, the coded payload, attachments.
 
 `FORMAT.md` beside this file is the specification; `header` says what a file says about itself.
 """
@@ -14,12 +14,12 @@ from pqmim_jax.coding.errors import (
     TruncatedFileError,
     UnsupportedVersionError,
 )
-from pqmim_jax.coding.header import FINGERPRINT_BYTES, Header, read_fields, write_fields
+from pqmim_jax.coding.header import Header, read_fields, write_fields
 from pqmim_jax.coding.payload import LANE_COUNTS, RansPayload
 
 MAGIC = b"PQM"
 
-VERSION = 2
+VERSION = 3
 """Format version, from 0 to 7."""
 
 CRC_BYTES = 4
@@ -55,7 +55,8 @@ def unpack(data: bytes) -> tuple[Header, RansPayload]:
 
     Raises:
         NotPqmFileError: the data does not begin with the magic bytes.
-        UnsupportedVersionError: a format version other than VERSION, or an unknown extension.
+        UnsupportedVersionError: a format version other than VERSION, an unknown extension, or an
+            unknown kind of attachment below FIRST_ANCILLARY.
         TruncatedFileError: the data is empty or ends inside the header.
         CorruptFileError: a header that no writer produces.
     """
@@ -65,19 +66,14 @@ def unpack(data: bytes) -> tuple[Header, RansPayload]:
     if len(data) <= len(MAGIC):
         raise TruncatedFileError(f"the file ends inside the header, after {len(data)} bytes")
     flags = data[len(MAGIC)]
-    if flags >> 5 != VERSION:
-        raise UnsupportedVersionError(
-            f"format version {flags >> 5} is not supported, only version {VERSION}"
-        )
-    if len(data) < _FIELDS_AT + FINGERPRINT_BYTES:
-        raise TruncatedFileError(f"the file ends inside the header, after {len(data)} bytes")
+    _check_version(flags >> 5)
     header, position = read_fields(data, _FIELDS_AT)
     payload = RansPayload(data[position:], LANE_COUNTS[flags & 7], (flags >> 3 & 3) + 5)
     return header, payload
 
 
 def read_attachments(header: Header, data: bytes) -> dict[int, bytes]:
-    """Attachments by kind.
+    """Attachments of known kinds, by kind; the others are checked and left out.
 
     Args:
         header: of the file.
@@ -95,7 +91,8 @@ def read_attachments(header: Header, data: bytes) -> dict[int, bytes]:
         content = data[position:end]
         if data[end : end + CRC_BYTES] != _crc(content):
             raise CorruptFileError(f"damaged file: the checksum over its {each.name} is wrong")
-        found[each.kind] = content
+        if each.known:
+            found[each.kind] = content
         position = end + CRC_BYTES
     if position != len(data):
         raise CorruptFileError(f"{len(data) - position} bytes are left at the end of the file")
@@ -120,6 +117,19 @@ def index_checksum(header: Header, indices: np.ndarray) -> int:
     if indices.dtype != np.uint16:
         raise ValueError(f"indices must be uint16, got {indices.dtype}")
     return zlib.crc32(indices.astype("<u2").tobytes(), zlib.crc32(write_fields(header)))
+
+
+def _check_version(version: int) -> None:
+    if version > VERSION:
+        raise UnsupportedVersionError(
+            f"format version {version} is newer than this reader, which reads version {VERSION}"
+        )
+    if version < VERSION:
+        raise UnsupportedVersionError(
+            f"format version {version} is not supported: the file was written by pqmim_jax 0.1.0 "
+            f"with its floating-point entropy model. This version reads version {VERSION} only; "
+            "pqmim-jax 0.1.0 decodes the file"
+        )
 
 
 def _crc(data: bytes) -> bytes:

@@ -37,7 +37,8 @@ def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool
     manifest = {
         "kind": kind,
         "model": model.name,
-        "fingerprint": f"{model.fingerprint:04x}",
+        "fingerprint": f"{model.fingerprint:08x}",
+        "decoder": f"{model.decoder:04x}",
         **content,
         "config": {**flat_config(model), **content.get("config", {})},
         "tables": table_rule(),

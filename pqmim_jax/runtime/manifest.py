@@ -1,6 +1,6 @@
 """The manifest of an exported folder: what is in it, and whether it is all there unchanged.
 
-manifest.json         format, kind, model, fingerprint, versions, config, programs, files
+manifest.json         format, kind, model, fingerprint, decoder, versions, config, programs, files
 <the files it lists>  each with its length and SHA-256; nothing else is read
 
 Its field "sha256" is over all the others, so that no change goes unnoticed.
@@ -10,7 +10,7 @@ import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-FORMAT = "pqmim-export/1"
+FORMAT = "pqmim-export/2"
 MANIFEST = "manifest.json"
 KINDS = ("onnx", "stablehlo", "safetensors")
 

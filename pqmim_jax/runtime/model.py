@@ -22,6 +22,7 @@ class ExportedModel:
     name: str
     config: dict  # sections "autoencoder" and "codec", as far as they decide about files
     fingerprint: int
+    decoder: int
     codebooks: np.ndarray  # (M, K, d) float32, as compared and looked up
     counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
 
@@ -46,10 +47,10 @@ def load_exported(folder: str | Path) -> ExportedModel:
         }
         _check_versions(folder, flat)
         _check_programs(manifest["programs"], flat)
-        fingerprint = int(manifest["fingerprint"], 16)
+        digests = int(manifest["fingerprint"], 16), int(manifest["decoder"], 16)
         codebooks, counts = _codebooks(folder, manifest), _counts(manifest)
         name = manifest["model"]
-        return ExportedModel(folder, manifest, name, config, fingerprint, codebooks, counts)
+        return ExportedModel(folder, manifest, name, config, *digests, codebooks, counts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ExportError):
             raise

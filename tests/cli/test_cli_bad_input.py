@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pqmim_jax.codec import Codec
 from pqmim_jax.images import read_image
 
 
@@ -63,6 +64,34 @@ def test_wrong_model(pqmim, file, other_model, command):
     assert "another model" in done.err
 
 
+def test_another_decoder_decodes_with_a_warning(pqmim, file, codec, other_decoder_model):
+    other = Codec.load(other_decoder_model)
+    done = pqmim("decompress", file, "--model", other_decoder_model)
+    assert done.code == 0
+    (line,) = done.error_lines
+    assert line == (
+        f"pqmim: warning: {file}: decoded by another decoder than the file names: "
+        f"{codec.model.decoder:04x} made the file, model 'other_decoder' has "
+        f"{other.model.decoder:04x}"
+    )
+    found = read_image(file.with_suffix(".png"))
+    assert (found == other.decompress(file.read_bytes())).all()
+    facts = json.loads(pqmim("info", file, "--model", other_decoder_model, "--json").out)
+    assert facts["decoder"] == f"{codec.model.decoder:04x}"
+    assert facts["decoder_matches"] is False
+    text = pqmim("info", file, "--model", other_decoder_model).out
+    assert "\ndecoder    another one than that of other_decoder\n" in text
+
+
+def test_a_file_of_version_2(pqmim, file, tmp_path, codec_loaded_once):
+    data = bytearray(file.read_bytes())
+    data[3] = data[3] & 0x1F | 2 << 5
+    file.write_bytes(data)
+    done = pqmim("decompress", file)
+    assert_refused(done, file.with_suffix(".png"))
+    assert "written by pqmim_jax 0.1.0" in done.err
+
+
 def test_unknown_model_lists_the_packaged_ones(pqmim, png):
     done = pqmim("compress", png, "--model", "no-such-model")
     assert_refused(done, png.with_suffix(".pqm"))
@@ -89,13 +118,15 @@ def test_info_accounts_for_every_byte(pqmim, file, codec, codec_loaded_once):
     size = len(file.read_bytes())
     assert (facts["width"], facts["height"], facts["quality"]) == (70, 50, 4)
     assert facts["schedule"] == "qlds(stages=3,alpha=2.2)"
-    assert facts["fingerprint"] == f"{codec.model.fingerprint:04x}"
+    assert facts["fingerprint"] == f"{codec.model.fingerprint:08x}"
+    assert facts["decoder"] == f"{codec.model.decoder:04x}"
+    assert facts["decoder_matches"] is True
     assert facts["bytes"] == size
     assert facts["bpp"] == 8 * size / (70 * 50)
     assert len(facts["stage_bits"]) == 3
     stages = sum(facts["stage_bits"]) / 8
     assert facts["header_bytes"] + facts["coder_overhead_bytes"] + stages == pytest.approx(size)
-    assert 0 < facts["header_bytes"] + facts["coder_overhead_bytes"] <= 16
+    assert 0 < facts["header_bytes"] + facts["coder_overhead_bytes"] <= 20
 
 
 def test_info_text(pqmim, file, codec_loaded_once):

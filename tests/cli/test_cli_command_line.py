@@ -125,9 +125,10 @@ def test_models(pqmim, monkeypatch, tmp_path, tiny_model, codec):
     monkeypatch.setattr("pqmim_jax.model_store._packaged", lambda: tmp_path)
     monkeypatch.setattr("pqmim_jax.model_store.DEFAULT", "tiny")
     _, line = pqmim("models").out.splitlines()
-    mark, name, fingerprint, qualities, f, *size = line.split()
+    mark, name, fingerprint, decoder, qualities, f, *size = line.split()
     assert (mark, name, qualities, f) == ("*", "tiny", "4", "16")
-    assert int(fingerprint, 16) == codec.model.fingerprint
+    assert fingerprint == f"{codec.model.fingerprint:08x}"
+    assert decoder == f"{codec.model.decoder:04x}"
     on_disk = sum(file.stat().st_size for file in tiny_model.iterdir())
     assert float(size[0]) == pytest.approx(on_disk / 1e6, abs=0.051)
 

@@ -91,7 +91,8 @@ def test_a_picture_coded_smaller_has_its_size_again(codec, size, shrink):
     image = picture((*size, 3))
     encoded = codec.encode(image, shrink=shrink)
     assert codec.decompress(encoded.data).shape == image.shape
-    assert len(encoded.data) <= len(codec.compress(image)) + 2
+    # Two bytes in the header, and one that the coder's state may or may not need.
+    assert len(encoded.data) <= len(codec.compress(image)) + 3
     tokens = [-(-side // (16 * shrink)) for side in size]
     assert encoded.indices.shape[:2] == tuple(tokens)
 
@@ -104,7 +105,7 @@ def test_max_pixels_is_checked_before_anything_else(codec):
 
 
 def test_a_small_file_cannot_claim_a_large_picture(codec):
-    header = coding.Header(12000, 12000, 4, codec.model.fingerprint)
+    header = coding.Header(12000, 12000, 4, codec.model.fingerprint, 0)
     data = coding.pack(header, coding.RansEncoder().finish(0))
     with pytest.raises(coding.TruncatedFileError, match="too few for 12000 x 12000 pixels"):
         codec.decompress(data)

@@ -122,7 +122,7 @@ def test_what_a_decoder_must_not_do(load, monkeypatch, mode, act, reason):
 
 def test_claims_that_would_take_long_to_fill_in_are_not_tried(load, codec):
     verdict = load("verdict")
-    header = coding.Header(1, 30_000, 1, codec.model.fingerprint)
+    header = coding.Header(1, 30_000, 1, codec.model.fingerprint, 0)
     data = coding.pack(header, coding.RansEncoder().finish(0))
     assert verdict.tolerant_outcome(codec, data, [], 10**6) == verdict.NOT_TRIED
     assert verdict.strict_outcome(codec, data, [], 10**6) == "TruncatedFileError"

@@ -41,6 +41,13 @@ BAD_SCHEDULES = (
     "qlds" + " " * 260,
 )
 
+BAD_ATTACHMENTS = (
+    *(bytes([0, kind, 0]) for kind in (3, 15)),  # critical ones that nobody knows
+    *(b"\x01\x01\x00\x01\x00", b"\x01\x11\x00\x10\x00", b"\x01\x10\x00\x10\x00"),  # order
+    *(b"\x01\x10\x00\x03\x00", b"\x02\x01\x00\x00\x00\x09\x00"),  # order and a critical one
+    *(b"\x40" + bytes(200), b"\x3f\x10", b"\x00\x10"),  # 65; cut short
+)
+
 
 def write_golden(folder: Path, codec) -> None:
     """Writes one JSON file a topic into `folder`."""
@@ -112,12 +119,14 @@ def _rans(random) -> list:
 
 def _headers() -> dict:
     headers = [
-        Header(80, 16, 1, 0x1234),
-        Header(2**32, 1, 2**30, 65535),
-        Header(128, 129, 12, 7, "qlds(stages=8,alpha=2.2)"),
-        Header(1, 16384, 3, 0, grey=True, shrink=64, stages=2, check_period=65536),
-        Header(9, 9, 1, 1, "one_shot", attachments=(Attachment(0, 3), Attachment(2, 0))),
-        Header(9, 9, 1, 1, shrink=2, attachments=(Attachment(0, 1), Attachment(1, 300))),
+        Header(80, 16, 1, 0x12345678, 0xABCD),
+        Header(2**32, 1, 2**30, 2**32 - 1, 65535),
+        Header(128, 129, 12, 7, 2**15, "qlds(stages=8,alpha=2.2)"),
+        Header(1, 16384, 3, 2**31, 0, grey=True, shrink=64, stages=2, check_period=65536),
+        Header(9, 9, 1, 1, 1, "one_shot", attachments=_attachments({0: 3, 2: 0})),
+        Header(9, 9, 1, 1, 1, shrink=2, attachments=_attachments({0: 1, 1: 300})),
+        Header(9, 9, 1, 1, 1, attachments=_attachments({1: 5, 16: 0, 100: 7, 2**32 - 1: 200})),
+        Header(9, 9, 1, 1, 1, attachments=_attachments({kind: 1 for kind in range(16, 80)})),
     ]
     coder = RansEncoder()
     coder.push(np.array([3], np.uint32), np.array([7], np.uint32))
@@ -126,23 +135,32 @@ def _headers() -> dict:
     for header in headers:
         attachments = [b"x" * each.length for each in header.attachments]
         data = pack(header, payload, attachments)
-        good.append({"header": dataclasses.asdict(header), "data": _bytes(data)})
+        known = [each.kind for each in header.attachments if each.known]
+        case = {"header": dataclasses.asdict(header), "known": known, "data": _bytes(data)}
+        good.append(case)
     start = pack(headers[2], payload)
     bad = [start[:n] for n in range(len(start) - len(payload.data))]
-    bad += [b"GIF89a", start[:3] + b"\x20" + start[4:], start[:3] + b"\x41" + start[4:]]
-    fields = write_fields(Header(5, 5, 1, 1))
+    bad += [b"GIF89a", start[:3] + b"\x61" + start[4:]]
+    bad += [start[:3] + bytes([version << 5]) + start[4:] for version in (0, 1, 2, 4, 7)]
+    fields = write_fields(Header(5, 5, 1, 1, 1))
     for extra in (b"\x02\x00", b"\x02\x20", b"\x02\x10\x05", b"\x02\x02\xff\xff\x07", b"\x01\x00"):
         bad.append(start[:4] + fields[:-1] + extra)
-    bad += [start[:6] + b"\x80\x00" + start[8:], start[:6] + b"\xff\xff\xff\xff\x1f"]
-    return {"good": good, "bad": [{"data": _bytes(each), "error": _error(each)} for each in bad]}
+    for listed in BAD_ATTACHMENTS:
+        bad.append(start[:4] + fields[:-1] + b"\x02\x10" + listed)
+    bad += [start[:10] + b"\x80\x00" + start[12:], start[:10] + b"\xff\xff\xff\xff\x1f"]
+    return {"good": good, "bad": [{"data": _bytes(each), **_error(each)} for each in bad]}
 
 
-def _error(data: bytes) -> str | None:
+def _attachments(lengths: dict[int, int]) -> tuple[Attachment, ...]:
+    return tuple(Attachment(*each) for each in lengths.items())
+
+
+def _error(data: bytes) -> dict:
     try:
         unpack(data)
     except ValueError as error:
-        return type(error).__name__
-    return None
+        return {"error": type(error).__name__, "message": str(error)}
+    return {"error": None}
 
 
 def _checks(random) -> dict:
@@ -213,6 +231,7 @@ def _file(codec, random, size, options) -> dict:
         "M": codec.qualities,
         "K": codec.model.config["autoencoder"]["num_codewords"],
         "fingerprint": codec.model.fingerprint,
+        "decoder": codec.model.decoder,
         "codebooks": _bytes(codec.codebooks),
         "latents": _bytes(prepared.reduced[settings.shrink][1]),
         "rate_weight": settings.rate_weight,

@@ -43,6 +43,7 @@ def test_everything_that_a_codec_offers_is_there(codec, onnx_codec, image):
     assert onnx_codec.qualities == codec.qualities
     assert onnx_codec.limits == codec.limits
     assert onnx_codec.model.fingerprint == codec.model.fingerprint
+    assert onnx_codec.model.decoder == codec.model.decoder
     data = onnx_codec.compress_to_size(image, 200)
     assert len(data) <= 200
     assert codec.decompress(data).shape == image.shape
@@ -70,8 +71,9 @@ def test_a_file_of_another_model_is_refused(onnx_codec, other_model, image):
 
 def test_the_manifest_describes_every_program(manifest, stored):
     section = stored.config["autoencoder"]
-    assert manifest["format"] == "pqmim-export/1"
-    assert int(manifest["fingerprint"], 16) == stored.fingerprint
+    assert manifest["format"] == "pqmim-export/2"
+    assert manifest["fingerprint"] == f"{stored.fingerprint:08x}"
+    assert manifest["decoder"] == f"{stored.decoder:04x}"
     assert manifest["codebooks"]["shape"] == [4, 16, 4]
     side = stored.config["codec"]["window"] + 2 * manifest["config"]["autoencoder_halo"]
     first = manifest["programs"]["encode"][0]["inputs"]

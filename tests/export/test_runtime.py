@@ -151,6 +151,8 @@ DAMAGES = {
     "a changed halo": (edited(lambda m: m["config"].update(halo=2), seal=False), "changed after"),
     "another fingerprint": (edited(lambda m: m.update(fingerprint="0"), seal=False), "changed aft"),
     "no fingerprint": (edited(lambda m: m.update(fingerprint="x")), "damaged: ValueError"),
+    "no decoder digest": (edited(lambda m: m.pop("decoder")), "damaged: KeyError"),
+    "an export of before": (edited(lambda m: m.update(format="pqmim-export/1")), "export/1"),
     "a hash": (edited(lambda m: m["files"]["head.onnx"].update(sha256="0")), "SHA-256"),
     "no length": (edited(unlisted_length), "damaged: KeyError"),
     "no config": (edited(lambda m: m.pop("config")), "damaged: KeyError"),

@@ -150,8 +150,31 @@ def test_damage_raises_what_pillow_users_expect(photo, other_model, monkeypatch)
         opened(data).load()
 
 
+def test_another_decoder_is_a_warning(photo, other_decoder_model, monkeypatch):
+    data = saved(photo)
+    monkeypatch.setattr(pillow_plugin, "MODEL", str(other_decoder_model))
+    picture = opened(data)
+    with pytest.warns(UserWarning, match="another decoder"):
+        picture.load()
+
+
+def test_a_header_with_the_most_attachments_opens(codec):
+    attachments = tuple(coding.Attachment(2**32 - 64 + i, 2**31) for i in range(64))
+    header = coding.Header(
+        *(2**20, 16, 1, codec.model.fingerprint, 0),
+        schedule="x" * 255,
+        shrink=2**16,
+        stages=2**16,
+        check_period=2**16,
+        attachments=attachments,
+    )
+    data = b"PQM" + bytes([coding.VERSION << 5]) + coding.header.write_fields(header)
+    assert 512 < len(data) < 1024
+    assert opened(data + bytes(1024)).size == (2**20, 16)
+
+
 def test_a_claim_of_a_huge_picture_is_refused_as_pillow_does(codec):
-    header = coding.Header(2**31, 2**31, 1, codec.model.fingerprint)
+    header = coding.Header(2**31, 2**31, 1, codec.model.fingerprint, 0)
     with pytest.raises(Image.DecompressionBombError):
         opened(coding.pack(header, coding.RansEncoder().finish(0)))
 

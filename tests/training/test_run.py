@@ -70,7 +70,8 @@ def test_a_trained_workdir_is_exported_in_every_format(uninterrupted, tmp_path):
         folder = tmp_path / kind
         assert main(["export", str(uninterrupted), "--format", kind, "-o", str(folder)]) == 0
         manifest = read_manifest(folder, kind)
-        assert manifest["fingerprint"] == f"{model.fingerprint:04x}"
+        assert manifest["fingerprint"] == f"{model.fingerprint:08x}"
+        assert manifest["decoder"] == f"{model.decoder:04x}"
         assert manifest["model"] == uninterrupted.name
     picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     encoded = load_codec(tmp_path / "onnx").encode(picture)

@@ -7,8 +7,8 @@ import numpy as np
 
 from pqmim_jax.coding.varint import read_varint, write_varint
 
-_SIZES_AT = 6  # width - 1, height - 1 and mode follow as varints
-_HEADER_END = 24  # about
+_SIZES_AT = 10  # width - 1, height - 1 and mode follow as varints
+_HEADER_END = 28  # about
 _EXTREMES = (0, 1, 7, 255, 1000, 2**14, 2**16 - 1, 2**20, 2**28, 2**31 - 1, 2**32 - 1)
 
 # (random generator, file, another valid file) -> damaged file

@@ -61,7 +61,8 @@ def all_logits(
       indices: (h, w, M) of the picture: each stage is given those of the stages before.
     """
     height, width = (n * codec.pixels_per_token for n in indices.shape[:2])
-    order = codec.coding_order(Header(width, height, quality, codec.model.fingerprint))
+    model = codec.model
+    order = codec.coding_order(Header(width, height, quality, model.fingerprint, model.decoder))
     logits = []
 
     def source(each, chunk):

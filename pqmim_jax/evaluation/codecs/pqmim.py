@@ -43,7 +43,8 @@ class PqmimCodec:
         self.name = codec.model.name
         self.label = f"PQ-MIM {codec.model.name}"
         self.description = f"M = {codec.qualities} codebooks, {self._schedule}"
-        self.version = f"fingerprint {codec.model.fingerprint:04x}"
+        model = codec.model
+        self.version = f"fingerprint {model.fingerprint:08x}, decoder {model.decoder:04x}"
         arrays = {"autoencoder": codec.model.autoencoder, "mim": codec.model.mim}
         self.fingerprint = model_digest(
             codec.model.config, {**arrays, "counts": codec.model.counts}

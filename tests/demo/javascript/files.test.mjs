@@ -6,6 +6,7 @@ import { array, golden, WEB } from "./golden.mjs";
 const load = (path) => import(new URL(path, WEB));
 const { unpack } = await load("format/container.js");
 const { codedSize } = await load("format/header.js");
+const { Codec } = await load("codec/codec.js");
 const { Codebooks } = await load("codec/codebooks.js");
 const { CodingOrder } = await load("codec/order.js");
 const { checkHeader, checkLength, readContent } = await load("codec/reading.js");
@@ -118,17 +119,44 @@ test("files of another model, of too many pixels and of too few bytes are refuse
   assert.throws(() => checkLength(header, order, file.K, 0), { name: "TruncatedFileError" });
 });
 
+test("another decoder than the file names is allowed, and told", async () => {
+  const [file] = golden("files");
+  const { header, codebooks } = setUp(file);
+  checkHeader(header, { name: "tiny", ...file, decoder: file.decoder ^ 1, qualities: file.M });
+  const factsFor = async (decoder) => {
+    const hex = (number, digits) => number.toString(16).padStart(digits, "0");
+    const manifest = {
+      model: "tiny",
+      fingerprint: hex(file.fingerprint, 8),
+      decoder: hex(decoder, 4),
+      config: { ...file.config, num_codebooks: file.M },
+    };
+    let facts;
+    const enough = new Error("the header is enough");
+    const on = { header: (found) => { facts = found; throw enough; } };
+    const codec = new Codec(manifest, new RecordedModel([]), codebooks);
+    await assert.rejects(codec.decode(array(Uint8Array, file.data), on), enough);
+    assert.equal(facts.fingerprint, manifest.fingerprint);
+    assert.equal(facts.decoder, hex(file.decoder, 4));
+    return facts;
+  };
+  assert.equal((await factsFor(file.decoder)).decoderMatches, true);
+  assert.equal((await factsFor(file.decoder ^ 1)).decoderMatches, false);
+});
+
 test("a manifest that lacks something is one clear error", () => {
   const sizes = ["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"];
   sizes.push("autoencoder_halo", "tokens_per_block", "mim_width");
   const config = { ...Object.fromEntries(sizes.map((name) => [name, 4])), outside: "zero" };
-  const manifest = { format: "pqmim-export/1", kind: "onnx", fingerprint: "53e", config };
+  const digests = { fingerprint: "0000053e", decoder: "00a1" };
+  const manifest = { format: "pqmim-export/2", kind: "onnx", config, ...digests };
   checkManifest(manifest);
   const refused = (changes, message) =>
     assert.throws(() => checkManifest({ ...manifest, ...changes }), { name: "ModelError", message });
-  refused({ format: "pqmim-export/2" }, /not of the format "pqmim-export\/1"/);
+  refused({ format: "pqmim-export/1" }, /not of the format "pqmim-export\/2"/);
   refused({ kind: "stablehlo" }, /needs "onnx"/);
-  refused({ fingerprint: "xyz" }, /fingerprint/);
+  for (const fingerprint of ["xyz", "53e", undefined]) refused({ fingerprint }, /fingerprint/);
+  for (const decoder of ["000000a1", "g", undefined]) refused({ decoder }, /decoder/);
   refused({ config: null }, /config\.f$/);
   refused({ config: { ...config, outside: undefined } }, /another version/);
   for (const name of sizes) refused({ config: { ...config, [name]: "4" } }, new RegExp(`config.${name}$`));

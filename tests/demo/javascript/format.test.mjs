@@ -5,14 +5,18 @@ import { array, golden, WEB } from "./golden.mjs";
 
 const load = (path) => import(new URL(path, WEB));
 const { pack, readAttachments, unpack } = await load("format/container.js");
+const { bytesOf, crc32 } = await load("format/crc32.js");
 const { cumulativeTables } = await load("format/pmf.js");
 const { RansDecoder, RansEncoder } = await load("format/rans.js");
 const { SymbolReader, SymbolWriter } = await load("codec/stream.js");
 
-const FIELDS = ["width", "height", "quality", "fingerprint", "schedule", "grey", "shrink", "stages"];
+const FIELDS = [
+  ...["width", "height", "quality", "fingerprint", "decoder"],
+  ...["schedule", "grey", "shrink", "stages"],
+];
 
 test("headers are read and written as Python does", () => {
-  for (const { header: expected, data } of golden("headers").good) {
+  for (const { header: expected, known, data } of golden("headers").good) {
     const bytes = array(Uint8Array, data);
     const { header, payload } = unpack(bytes);
     for (const name of FIELDS) assert.equal(header[name], expected[name], name);
@@ -23,7 +27,12 @@ test("headers are read and written as Python does", () => {
     assert.equal(decoder.pop(table, 1)[0], 1);
     const rest = payload.data.subarray(decoder.bytesRead);
     assert.equal(decoder.finish(rest.length), 5);
-    const attachments = [...readAttachments(header, rest).values()];
+    const found = readAttachments(header, rest);
+    assert.deepEqual([...found.keys()], known);
+    const attachments = header.attachments.map(({ length }) => new Uint8Array(length).fill(0x78));
+    for (const [i, { kind }] of header.attachments.entries()) {
+      if (found.has(kind)) assert.deepEqual(found.get(kind), attachments[i]);
+    }
     const own = { ...payload, data: payload.data.subarray(0, decoder.bytesRead) };
     assert.deepEqual(pack(header, own, attachments), bytes);
     if (attachments.length) {
@@ -36,10 +45,32 @@ test("headers are read and written as Python does", () => {
 });
 
 test("impossible headers are the same errors as in Python", () => {
-  for (const { data, error } of golden("headers").bad) {
+  for (const { data, error, message } of golden("headers").bad) {
     const read = () => unpack(array(Uint8Array, data));
     if (error === null) read();
-    else assert.throws(read, { name: error });
+    else if (error !== "UnsupportedVersionError") assert.throws(read, { name: error });
+    else assert.throws(read, { name: error, message });
+  }
+});
+
+test("a file of version 2 is refused, and its reader named", () => {
+  const data = Uint8Array.of(0x50, 0x51, 0x4d, 0x40, 0x34, 0x12, 0x4f, 0x0f, 0x00, 0xcc, 0x81);
+  const message = /written by pqmim_jax 0\.1\.0 .* reads version 3 only; pqmim-jax 0\.1\.0 decodes/;
+  assert.throws(() => unpack(data), { name: "UnsupportedVersionError", message });
+});
+
+test("an unknown ancillary attachment is checked", () => {
+  const attachments = [{ kind: 0, length: 1 }, { kind: 16, length: 2 }];
+  const crc = (...bytes) => [...bytes, ...bytesOf(Uint32Array.of(crc32(Uint8Array.from(bytes))))];
+  const data = Uint8Array.from([...crc(9), ...crc(7, 8)]);
+  assert.deepEqual([...readAttachments({ attachments }, data)], [[0, Uint8Array.of(9)]]);
+  for (let i = 5; i < data.length; i++) {
+    const cut = { name: "TruncatedFileError", message: /inside its kind-16 attachment/ };
+    assert.throws(() => readAttachments({ attachments }, data.subarray(0, i)), cut);
+    const damaged = data.slice();
+    damaged[i] ^= 4;
+    const wrong = { name: "CorruptFileError", message: /over its kind-16 attachment is wrong/ };
+    assert.throws(() => readAttachments({ attachments }, damaged), wrong);
   }
 });
 

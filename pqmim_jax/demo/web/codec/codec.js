@@ -1,7 +1,7 @@
 // A loaded model that turns `.pqm` bytes into pictures and pictures into `.pqm` bytes.
 
 import { unpack } from "../format/container.js";
-import { ALPHA, ATTACHMENT_NAMES, codedSize, makeHeader } from "../format/header.js";
+import { ALPHA, attachmentName, codedSize, makeHeader } from "../format/header.js";
 import { ModelError } from "../format/errors.js";
 import { decodeAlpha, encodeAlpha, joinChannels, splitChannels } from "./channels.js";
 import { Codebooks } from "./codebooks.js";
@@ -23,6 +23,7 @@ export class Codec {
     this.model = {
       name: manifest.model,
       fingerprint: Number.parseInt(manifest.fingerprint, 16),
+      decoder: Number.parseInt(manifest.decoder, 16),
       qualities: config.num_codebooks,
     };
   }
@@ -107,8 +108,8 @@ export class Codec {
    */
   async encode({ pixels, width, height }, { quality, rateWeight }, on) {
     const { colour, alpha, grey } = splitChannels(pixels);
-    const { fingerprint } = this.model;
-    const header = makeHeader({ width, height, quality, fingerprint, grey });
+    const { fingerprint, decoder } = this.model;
+    const header = makeHeader({ width, height, quality, fingerprint, decoder, grey });
     const order = this.#order(header);
     await on.progress("Looking at the picture", 0);
     const latents = await encodeLatents(this.programs, order.grid, colour, (share) =>
@@ -151,11 +152,13 @@ export class Codec {
       bytes,
       headerBytes,
       model: this.model.name,
-      fingerprint: hex(header.fingerprint),
+      fingerprint: hex(header.fingerprint, 8),
+      decoder: hex(header.decoder, 4),
+      decoderMatches: header.decoder === this.model.decoder,
       qualities: this.model.qualities,
       stageCount: order.stageCount,
       attachments: header.attachments.map(({ kind, length }) => ({
-        name: ATTACHMENT_NAMES[kind],
+        name: attachmentName(kind),
         length,
       })),
     };

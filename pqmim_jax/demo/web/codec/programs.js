@@ -4,7 +4,7 @@ import { ModelError } from "../format/errors.js";
 import { cumulativeTables } from "../format/pmf.js";
 import { forEachToken } from "./order.js";
 
-const FORMAT = "pqmim-export/1";
+const FORMAT = "pqmim-export/2";
 const SIZES = [
   ...["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"],
   ...["autoencoder_halo", "tokens_per_block", "mim_width"],
@@ -33,8 +33,11 @@ export function checkManifest(manifest) {
   if (manifest.config.outside !== "zero") {
     throw new ModelError("the model folder was exported by another version: export it again");
   }
-  if (!/^[0-9a-f]{1,4}$/.test(manifest.fingerprint)) {
+  if (!/^[0-9a-f]{8}$/.test(manifest.fingerprint)) {
     throw new ModelError("the model folder's manifest has no usable fingerprint");
+  }
+  if (!/^[0-9a-f]{4}$/.test(manifest.decoder)) {
+    throw new ModelError("the model folder's manifest has no usable decoder");
   }
 }
 

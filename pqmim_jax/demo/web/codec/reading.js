@@ -18,12 +18,15 @@ import { KnownIndices } from "./windows.js";
 export const MAX_PIXELS = 50_000_000; // a browser has no memory for more
 const NOT_SENT = 65535;
 
-/** Refuses files that the model cannot decode, before anything is allocated. */
+/**
+ * Refuses files that the model cannot decode, before anything is allocated. A file that names
+ * another decoder is none of them: its indices are the same.
+ */
 export function checkHeader(header, model) {
   if (header.fingerprint !== model.fingerprint) {
     throw new WrongModelError(
-      `the file was made with another model (fingerprint ${hex(header.fingerprint)}; the model ` +
-        `"${model.name}" of this page has ${hex(model.fingerprint)})`,
+      `the file was made with another model (fingerprint ${hex(header.fingerprint, 8)}; the model ` +
+        `"${model.name}" of this page has ${hex(model.fingerprint, 8)})`,
     );
   }
   if (header.width * header.height > MAX_PIXELS) {
@@ -106,7 +109,7 @@ export function checksumOf(header, order, known) {
   return indexChecksum(header, indices);
 }
 
-/** A fingerprint as people see it elsewhere. */
-export function hex(fingerprint) {
-  return fingerprint.toString(16).padStart(4, "0");
+/** A fingerprint (8 digits) or decoder (4) as people see it elsewhere. */
+export function hex(digest, digits) {
+  return digest.toString(16).padStart(digits, "0");
 }

@@ -30,7 +30,7 @@ export async function writeFile(
     return symbols;
   };
   await runStages(model, order, known, [0, order.stageCount], source, onStage);
-  const kinds = [...attachments.keys()].sort();
+  const kinds = [...attachments.keys()].sort((a, b) => a - b);
   const checkPeriod = writer.checkPeriod();
   const listed = kinds.map((kind) => ({ kind, length: attachments.get(kind).length }));
   const final = { ...header, checkPeriod, attachments: listed };

@@ -7,10 +7,10 @@ import {
   TruncatedFileError,
   UnsupportedVersionError,
 } from "./errors.js";
-import { ATTACHMENT_NAMES, FINGERPRINT_BYTES, readFields, writeFields } from "./header.js";
+import { attachmentName, isKnown, readFields, writeFields } from "./header.js";
 import { LANE_COUNTS } from "./lanes.js";
 
-export const VERSION = 2;
+export const VERSION = 3;
 export const CRC_BYTES = 4;
 
 const MAGIC = [0x50, 0x51, 0x4d]; // "PQM"
@@ -40,16 +40,11 @@ export function unpack(data) {
   if (MAGIC.some((byte, i) => i < data.length && data[i] !== byte)) {
     throw new NotPqmFileError("not a .pqm file: it does not begin with 'PQM'");
   }
-  const tooShort = () =>
-    new TruncatedFileError(`the file ends inside the header, after ${data.length} bytes`);
-  if (data.length <= MAGIC.length) throw tooShort();
-  const flags = data[MAGIC.length];
-  if (flags >> 5 !== VERSION) {
-    throw new UnsupportedVersionError(
-      `format version ${flags >> 5} is not supported, only version ${VERSION}`,
-    );
+  if (data.length <= MAGIC.length) {
+    throw new TruncatedFileError(`the file ends inside the header, after ${data.length} bytes`);
   }
-  if (data.length < FIELDS_AT + FINGERPRINT_BYTES) throw tooShort();
+  const flags = data[MAGIC.length];
+  checkVersion(flags >> 5);
   const [header, position] = readFields(data, FIELDS_AT);
   const lanes = LANE_COUNTS[flags & 7];
   const stateBytes = ((flags >> 3) & 3) + 5;
@@ -59,23 +54,41 @@ export function unpack(data) {
   return { header, payload: { data: data.subarray(position), lanes, stateBytes } };
 }
 
-/** Attachments by kind (a Map), from the bytes that follow the payload. */
+function checkVersion(version) {
+  if (version > VERSION) {
+    throw new UnsupportedVersionError(
+      `format version ${version} is newer than this reader, which reads version ${VERSION}`,
+    );
+  }
+  if (version < VERSION) {
+    throw new UnsupportedVersionError(
+      `format version ${version} is not supported: the file was written by pqmim_jax 0.1.0 ` +
+        `with its floating-point entropy model. This version reads version ${VERSION} only; ` +
+        "pqmim-jax 0.1.0 decodes the file",
+    );
+  }
+}
+
+/**
+ * Attachments of known kinds, by kind (a Map), from the bytes that follow the payload; the others
+ * are checked and left out.
+ */
 export function readAttachments(header, data) {
   const found = new Map();
   let position = 0;
   for (const { kind, length } of header.attachments) {
     const end = position + length;
     if (end + CRC_BYTES > data.length) {
-      throw new TruncatedFileError(`the file ends inside its ${ATTACHMENT_NAMES[kind]}`);
+      throw new TruncatedFileError(`the file ends inside its ${attachmentName(kind)}`);
     }
     const content = data.subarray(position, end);
     const expected = bytesOf(Uint32Array.of(crc32(content)));
     if (expected.some((byte, i) => data[end + i] !== byte)) {
       throw new CorruptFileError(
-        `damaged file: the checksum over its ${ATTACHMENT_NAMES[kind]} is wrong`,
+        `damaged file: the checksum over its ${attachmentName(kind)} is wrong`,
       );
     }
-    found.set(kind, content);
+    if (isKnown(kind)) found.set(kind, content);
     position = end + CRC_BYTES;
   }
   if (position !== data.length) {

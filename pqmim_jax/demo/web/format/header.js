@@ -3,12 +3,15 @@
 import { CorruptFileError, TruncatedFileError, UnsupportedVersionError } from "./errors.js";
 import { readVarint, writeVarint } from "./varint.js";
 
-export const FINGERPRINT_BYTES = 2;
+export const FINGERPRINT_BYTES = 4;
+export const DECODER_BYTES = 2;
 export const ALPHA = 0;
 export const ICC_PROFILE = 1;
 export const EXIF = 2;
-export const ATTACHMENT_NAMES = ["alpha channel", "colour profile", "EXIF data"];
+export const FIRST_ANCILLARY = 16; // who does not know a kind from here on leaves it out
+export const MAX_ATTACHMENTS = 64;
 
+const ATTACHMENT_NAMES = ["alpha channel", "colour profile", "EXIF data"];
 const GREY = 1;
 const SHRINK = 2;
 const STAGES = 4;
@@ -22,7 +25,8 @@ const LARGEST_SMALL_FIELD = 65536; // of shrink, stages and check period
  * @property {number} width in pixels
  * @property {number} height in pixels
  * @property {number} quality 1..2**30
- * @property {number} fingerprint of the model, uint16
+ * @property {number} fingerprint of what of the model decides about indices, uint32
+ * @property {number} decoder digest of what of the model makes pixels of indices, uint16
  * @property {string|null} schedule null is the model's default
  * @property {boolean} grey
  * @property {number} shrink
@@ -30,6 +34,16 @@ const LARGEST_SMALL_FIELD = 65536; // of shrink, stages and check period
  * @property {number|null} checkPeriod null is no checks
  * @property {{kind: number, length: number}[]} attachments
  */
+
+/** Whether a kind of attachment has a meaning here. */
+export function isKnown(kind) {
+  return kind < ATTACHMENT_NAMES.length;
+}
+
+/** What people call an attachment. */
+export function attachmentName(kind) {
+  return isKnown(kind) ? ATTACHMENT_NAMES[kind] : `kind-${kind} attachment`;
+}
 
 /** A header with the defaults of an ordinary file. */
 export function makeHeader(fields) {
@@ -59,7 +73,10 @@ export function writeFields(header) {
     ATTACHMENTS * (header.attachments.length > 0);
   const hasSchedule = header.schedule !== null;
   const mode = (header.quality - 1) * 4 + 2 * (extensions !== 0) + hasSchedule;
-  const bytes = [header.fingerprint & 0xff, header.fingerprint >>> 8];
+  const bytes = [
+    ...littleEndian(header.fingerprint, FINGERPRINT_BYTES),
+    ...littleEndian(header.decoder, DECODER_BYTES),
+  ];
   for (const value of [header.width - 1, header.height - 1, mode]) bytes.push(...writeVarint(value));
   if (hasSchedule) {
     bytes.push(header.schedule.length, ...[...header.schedule].map((each) => each.charCodeAt(0)));
@@ -68,6 +85,10 @@ export function writeFields(header) {
     for (const value of [extensions, ...extensionValues(header)]) bytes.push(...writeVarint(value));
   }
   return Uint8Array.from(bytes);
+}
+
+function littleEndian(value, size) {
+  return Array.from({ length: size }, (_, i) => (value >>> (8 * i)) & 0xff);
 }
 
 function extensionValues(header) {
@@ -84,14 +105,15 @@ function extensionValues(header) {
 
 /** Inverse of `writeFields`: [header, position behind it]. */
 export function readFields(data, position) {
-  const fields = new Fields(data, position + FINGERPRINT_BYTES);
-  const fingerprint = data[position] | (data[position + 1] << 8);
+  const fields = new Fields(data, position);
+  const fingerprint = fields.uint(FINGERPRINT_BYTES);
+  const decoder = fields.uint(DECODER_BYTES);
   const width = fields.varint() + 1;
   const height = fields.varint() + 1;
   const mode = fields.varint();
   const quality = Math.floor(mode / 4) + 1;
   const schedule = mode & 1 ? fields.text() : null;
-  const header = makeHeader({ width, height, quality, fingerprint, schedule });
+  const header = makeHeader({ width, height, quality, fingerprint, decoder, schedule });
   if (mode & 2) readExtensions(fields, header);
   return [header, fields.position];
 }
@@ -124,19 +146,22 @@ function smallField(name, value) {
 
 function readAttachmentList(fields) {
   const count = fields.varint() + 1;
-  if (count > ATTACHMENT_NAMES.length) {
+  if (count > MAX_ATTACHMENTS) {
     throw new CorruptFileError(
-      `the header names ${count} attachments, there are ${ATTACHMENT_NAMES.length}`,
+      `the header names ${count} attachments, more than the ${MAX_ATTACHMENTS} there may be`,
     );
   }
   const attachments = [];
   for (let i = 0; i < count; i++) {
     const kind = fields.varint();
-    const length = fields.varint();
-    if (kind >= ATTACHMENT_NAMES.length || (i > 0 && kind <= attachments[i - 1].kind)) {
-      throw new CorruptFileError("impossible header: attachments must be of known kinds, ascending");
-    }
-    attachments.push({ kind, length });
+    attachments.push({ kind, length: fields.varint() });
+  }
+  const unknown = attachments.find(({ kind }) => !isKnown(kind) && kind < FIRST_ANCILLARY);
+  if (unknown) throw new UnsupportedVersionError(`unknown kind of attachment: ${unknown.kind}`);
+  if (attachments.some(({ kind }, i) => i > 0 && kind <= attachments[i - 1].kind)) {
+    throw new CorruptFileError(
+      "impossible header: attachments must be of different kinds, ascending",
+    );
   }
   return attachments;
 }
@@ -146,6 +171,19 @@ class Fields {
   constructor(data, position) {
     this.data = data;
     this.position = position;
+  }
+
+  uint(size) {
+    const end = this.position + size;
+    if (end > this.data.length) {
+      throw new TruncatedFileError(
+        `the file ends inside the header, after ${this.data.length} bytes`,
+      );
+    }
+    let value = 0;
+    while (size > 0) value = value * 256 + this.data[this.position + --size];
+    this.position = end;
+    return value;
   }
 
   varint() {

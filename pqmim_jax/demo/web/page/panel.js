@@ -97,6 +97,9 @@ export function showFacts(facts) {
   if (facts.stages !== null && facts.stages < facts.stageCount) {
     rows.push(["Stages sent", `${facts.stages} of ${facts.stageCount}, the rest is imagined`]);
   }
+  if (!facts.decoderMatches) {
+    rows.push(["Decoder", `not ${facts.decoder}, which the file names: the picture is another`]);
+  }
   if (facts.checkPeriod !== null) rows.push(["Checks", `after every ${facts.checkPeriod} chunks`]);
   byId("facts").replaceChildren(
     ...rows.flatMap(([name, value]) => [element("dt", name), element("dd", value)]),
