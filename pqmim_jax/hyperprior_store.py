@@ -16,6 +16,7 @@ from pqmim_jax import model_store
 from pqmim_jax.model_store import ModelError
 
 KIND = "hyperprior"
+FORMAT = 1
 _ALPHABETS = ("latents", "hyper")
 
 
@@ -41,7 +42,7 @@ def load_hyperprior(path: str | Path) -> StoredHyperprior:
       ModelError: missing, damaged, or of another kind.
     """
     path = model_store.model_path(path)
-    manifest, tensors = model_store.read_folder(path, KIND)
+    manifest, tensors = model_store.read_folder(path, KIND, FORMAT)
     try:
         config, lambdas = manifest["hyperprior"], tuple(manifest["lambdas"])
         trees = model_store.to_tree(tensors)
@@ -65,7 +66,7 @@ def save_hyperprior(path, config: dict, lambdas, params: dict, latents, hyper) -
         for part, value in zip(("bounds", "weights"), pair, strict=True)
     }
     manifest = {"kind": KIND, "hyperprior": config, "lambdas": list(lambdas)}
-    model_store.write_folder(path, manifest, {**params, **alphabets})
+    model_store.write_folder(path, manifest, {**params, **alphabets}, FORMAT)
 
 
 def _fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:

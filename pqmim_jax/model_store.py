@@ -1,8 +1,10 @@
-"""Model folders: `model.json`, `weights.safetensors` (16 bits) and a card. No pickles.
+"""Model folders: a manifest, weights, and a card. No pickles.
 
-model.json            architecture, codec settings, static codeword counts
-weights.safetensors   "autoencoder/..." and "mim/..." tensors, float16
-README.md             the model card (optional)
+model.json              architecture, codec settings, static codeword counts
+weights.safetensors     "autoencoder/..." float16, "mim/..." integers (`pqmim_jax.integer`)
+float_mim.safetensors   "mim/..." float16: the MIM as it was trained, for training that goes on from
+                        it (optional; files are made and read without)
+README.md               the model card (optional)
 """
 
 import hashlib
@@ -15,12 +17,15 @@ import numpy as np
 
 from pqmim_jax import masking
 
-FORMAT = 1
+FORMAT = 2
+_FLOAT_FORMAT = 1  # whose weights held the MIM in float16
 KIND = "pqmim"  # of model; a manifest without one is of this kind
 DEFAULT = "small"
 # Parts of the autoencoder that are the encoder's own business: files decode the same without.
 _ENCODING_ONLY = ("encoder", "to_latents", "linear_analysis")
 WORKDIR_FOLDER = "model"  # where a training workdir keeps its model
+WEIGHTS, FLOAT_MIM = "weights.safetensors", "float_mim.safetensors"
+ARITHMETIC = 1  # version of the operations in `pqmim_jax.integer`: another one, other logits
 
 
 class ModelError(ValueError):
@@ -34,7 +39,7 @@ class StoredModel:
     name: str
     config: dict  # sections "autoencoder", "mim", "codec"
     autoencoder: dict  # parameter tree of NumPy float32 arrays
-    mim: dict
+    mim: dict  # tree of NumPy integer arrays, see `pqmim_jax.integer`
     counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
     fingerprint: int  # 32 bits, see `fingerprint`
     decoder: int  # 16 bits, see `decoder_digest`
@@ -80,18 +85,47 @@ def kind_of(name_or_path: str | Path) -> str:
 
 
 def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
-    """Reads a model; ModelError if it is missing or damaged."""
+    """Reads a model; ModelError if it is missing or damaged, or its MIM is not in integers."""
     path = model_path(name_or_path)
-    manifest, tensors = read_folder(path, KIND)
+    manifest, tensors = read_folder(path, KIND, FORMAT)
     try:
         config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
         counts = np.array(manifest["codeword_counts"], np.int64)
-        trees = to_tree({name: value.astype(np.float32) for name, value in tensors.items()})
-        autoencoder, mim = trees["autoencoder"], trees["mim"]
+        trees = to_tree(tensors)
+        floats = {name: value.astype(np.float32) for name, value in tensors.items()}
+        autoencoder, mim = to_tree(floats)["autoencoder"], trees["mim"]
         digests = fingerprint(config, tensors), decoder_digest(config, tensors)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: {error}") from error
     return StoredModel(name_of(path), config, autoencoder, mim, counts, *digests)
+
+
+def load_float_mim(name_or_path: str | Path) -> dict:
+    """Parameters of a model's MIM as it was trained, float32; ModelError if they are not there."""
+    path = model_path(name_or_path)
+    is_old = _manifest(path).get("format") == _FLOAT_FORMAT
+    file = path / (WEIGHTS if is_old else FLOAT_MIM)
+    if not file.is_file():
+        raise ModelError(
+            f"{path} holds its MIM in integers only: there is no {FLOAT_MIM} to go on from"
+        )
+    tensors = _read_tensors(file)
+    floats = {name: value.astype(np.float32) for name, value in tensors.items()}
+    return to_tree({k: v for k, v in floats.items() if k.startswith("mim/")})["mim"]
+
+
+def load_float_model(name_or_path: str | Path) -> tuple[dict, dict, dict, np.ndarray]:
+    """Config, autoencoder, float MIM and counts of a folder, whichever format it has."""
+    path = model_path(name_or_path)
+    manifest = _manifest(path)
+    _, tensors = read_folder(path, KIND, manifest.get("format"))
+    floats = {k: v.astype(np.float32) for k, v in tensors.items() if k.startswith("autoencoder/")}
+    try:
+        config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
+        counts = np.array(manifest["codeword_counts"], np.int64)
+        return config, to_tree(floats)["autoencoder"], load_float_mim(path), counts
+    except (KeyError, ValueError, TypeError) as error:
+        raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
 
 
 def name_of(path: Path) -> str:
@@ -99,21 +133,35 @@ def name_of(path: Path) -> str:
     return path.parent.name if path.name == WORKDIR_FOLDER else path.name
 
 
-def read_folder(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """Manifest and tensors of a model folder; ModelError if damaged, or of another kind."""
+def read_folder(path: Path, kind: str, expected: int) -> tuple[dict, dict[str, np.ndarray]]:
+    """Manifest and tensors of a model folder.
+
+    Args:
+      kind: of model.
+      expected: format of the folder.
+
+    Raises:
+      ModelError: damaged, or of another kind or format.
+    """
+    manifest = _manifest(path)
+    found = manifest.get("kind", KIND)
+    if found != kind:
+        raise ModelError(f"{path} holds a model of kind {found!r}, not {kind!r}")
+    if manifest.get("format") != expected:
+        is_old = kind == KIND and manifest.get("format") == _FLOAT_FORMAT
+        hint = ": its MIM is not in integers; `pqmim integers` converts it" if is_old else ""
+        raise ModelError(f"{path}: model format {manifest.get('format')} is not supported{hint}")
+    return manifest, _read_tensors(path / WEIGHTS)
+
+
+def _read_tensors(file: Path) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError  # the runtime without JAX has no use for it
     from safetensors.numpy import load_file
 
     try:
-        manifest = _manifest(path)
-        found = manifest.get("kind", KIND)
-        if found != kind:
-            raise ModelError(f"{path} holds a model of kind {found!r}, not {kind!r}")
-        if manifest["format"] != FORMAT:
-            raise ModelError(f"{path}: model format {manifest['format']} is not supported")
-        return manifest, load_file(path / "weights.safetensors")
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
+        return load_file(file)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"{file.parent}: {error}") from error
 
 
 def _manifest(path: Path) -> dict:
@@ -127,30 +175,54 @@ def _manifest(path: Path) -> dict:
 
 
 def save_model(
-    path: Path, config: dict, autoencoder: dict, mim: dict, counts: np.ndarray, dtype=np.float16
+    path: Path,
+    config: dict,
+    autoencoder: dict,
+    mim: dict,
+    counts: np.ndarray,
+    float_mim: dict | None = None,
+    dtype=np.float16,
 ) -> None:
     """Writes a model folder.
 
     Args:
       config: JSON-able dict with the sections "autoencoder", "mim", "codec".
-      autoencoder, mim: parameter trees.
+      autoencoder: parameter tree.
+      mim: tree of integer arrays.
       counts: (M, K) int.
+      float_mim: parameter tree that `mim` was made from, to be kept beside it.
+      dtype: of the float tensors.
     """
-    tensors = flatten({"autoencoder": autoencoder, "mim": mim})
-    halves = {name: np.asarray(value, dtype, order="C") for name, value in tensors.items()}
+    tensors = _halves({"autoencoder": autoencoder}, dtype) | flatten({"mim": mim})
     sections = {name: config[name] for name in ("autoencoder", "mim", "codec")}
-    write_folder(path, {**sections, "codeword_counts": np.asarray(counts).tolist()}, halves)
+    manifest = {**sections, "codeword_counts": np.asarray(counts).tolist()}
+    trained = None if float_mim is None else _halves({"mim": float_mim}, dtype)
+    write_folder(path, manifest, tensors, FORMAT, trained)
 
 
-def write_folder(path: Path, manifest: dict, tensors: dict[str, np.ndarray]) -> None:
+def _halves(tree: dict, dtype) -> dict[str, np.ndarray]:
+    return {name: np.asarray(a, dtype, order="C") for name, a in flatten(tree).items()}
+
+
+def write_folder(
+    path: Path,
+    manifest: dict,
+    tensors: dict[str, np.ndarray],
+    version: int,
+    float_mim: dict[str, np.ndarray] | None = None,
+) -> None:
     """Writes a model folder; the manifest last, so that a crash leaves no half model."""
     from safetensors.numpy import save
 
     path.mkdir(parents=True, exist_ok=True)
     (path / "model.json").unlink(missing_ok=True)  # never an old manifest beside new weights
-    (path / "weights.safetensors").write_bytes(save(tensors))
+    (path / WEIGHTS).write_bytes(save(tensors))
+    if float_mim is None:
+        (path / FLOAT_MIM).unlink(missing_ok=True)
+    else:
+        (path / FLOAT_MIM).write_bytes(save(float_mim))
     partial = path / "model.json.partial"
-    partial.write_text(json.dumps({"format": FORMAT, **manifest}, sort_keys=True) + "\n")
+    partial.write_text(json.dumps({"format": version, **manifest}, sort_keys=True) + "\n")
     partial.replace(path / "model.json")
 
 
@@ -173,13 +245,13 @@ def fingerprint(config: dict, tensors: dict[str, np.ndarray]) -> int:
         "autoencoder": {
             name: config["autoencoder"][name] for name in ("f", "num_codebooks", "num_codewords")
         },
-        "mim": config["mim"],
+        "mim": {name: config["mim"][name] for name in ("depth", "heads")},
         "codec": {
             "window": codec["window"],
             "halo": codec["halo"],
             "schedule": masking.canonical(codec["schedule"]),
-            "mim_precision": codec.get("mim_precision", "float32"),
         },
+        "arithmetic": ARITHMETIC,
     }
     weights = {name: value for name, value in tensors.items() if name.startswith("mim/")}
     return int.from_bytes(_sha256(sections, weights)[:4], "little")

@@ -25,7 +25,6 @@ def get_config():
         leading_share=0.0,
         full_quality_share=1.0,
     )
-    config.codec.mim_precision = "float32"  # files stay on this machine
     config.checkpoints.every = 200
     config.log_every = 200
     config.ablation.update(seeds=(0, 1), crops=512)

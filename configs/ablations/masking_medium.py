@@ -23,7 +23,6 @@ def get_config():
         start_from="small", steps=100, batch_size=4, learning_rate=5e-4, warmup_steps=10
     )
     config.mim_training.full_quality_share = 1.0
-    config.codec.mim_precision = "float32"
     config.checkpoints.every = 50
     config.log_every = 50
     config.ablation.update(seeds=(0, 1), crops=512)

@@ -5,7 +5,6 @@
 
 import functools
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pqmim_jax.codec.program_set import AUTOENCODER_HALO, REFINEMENT_HALO, TOKENS_PER_BLOCK
-from pqmim_jax.codec.tables import cumulative_table, fixed_logits
+from pqmim_jax.codec.tables import cumulative_table
+from pqmim_jax.integer.arithmetic import from_bytes, to_bytes
+from pqmim_jax.integer.network import IntegerMim, carried, laid_out
 from pqmim_jax.model_store import StoredModel
-
-PRECISIONS = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,6 @@ class Network:
     function: Callable
     params: dict
     inputs: dict[str, jax.ShapeDtypeStruct]  # by name, in order
-    double: bool = False  # computed in float64
-
-    def arithmetic(self):
-        """Context in which it is traced, and called: JAX knows float64 only where told."""
-        return jax.enable_x64(True) if self.double else nullcontext()
 
 
 class Networks:
@@ -41,7 +35,7 @@ class Networks:
     """
 
     def __init__(self, model: StoredModel):
-        """Raises ValueError if the model names an unknown precision."""
+        """Takes the parameters of a model."""
         self._config = model.config
         section, codec = model.config["autoencoder"], model.config["codec"]
         self.num_codebooks = section["num_codebooks"]
@@ -49,19 +43,10 @@ class Networks:
         self.latent_width = self.num_codebooks * section["codeword_dim"]
         self.f, self.window, self._halo = section["f"], codec["window"], codec["halo"]
         self._side = self.window + 2 * AUTOENCODER_HALO
-        # Models of before the field was there were coded in single precision.
-        self.precision = codec.get("mim_precision", "float32")
-        if self.precision not in PRECISIONS:
-            choices = ", ".join(PRECISIONS)
-            raise ValueError(f"unknown mim_precision {self.precision!r}; choices: {choices}")
         self.refines = codec.get("refinement_steps", 0) > 0
-        mim = jax.tree.map(lambda a: np.asarray(a, self.precision), model.mim)
-        # A call takes as long as its parameters are many: each program gets its own only.
-        self._params = {
-            "autoencoder": model.autoencoder,
-            "context": {name: value for name, value in mim.items() if name != "head"},
-            "head": {name: mim[name] for name in ("embedding", "head")},
-        }
+        self._mim = IntegerMim(model.config["mim"]["heads"], model.config["mim"]["depth"])
+        self._autoencoder_params = model.autoencoder
+        self._mim_params = carried(model.mim)
 
     @property
     def encode(self) -> Network:
@@ -76,7 +61,7 @@ class Networks:
             return _inner(sub_vectors[0].reshape(side, side, -1), AUTOENCODER_HALO)
 
         image = jax.ShapeDtypeStruct((side * self.f, side * self.f, 3), np.uint8)
-        return Network(function, self._params["autoencoder"], {"image": image, "mask": self._mask})
+        return Network(function, self._autoencoder_params, {"image": image, "mask": self._mask})
 
     @property
     def decode(self) -> Network:
@@ -99,7 +84,7 @@ class Networks:
             "quality": jax.ShapeDtypeStruct((), np.int32),
             "mask": self._mask,
         }
-        return Network(function, self._params["autoencoder"], inputs)
+        return Network(function, self._autoencoder_params, inputs)
 
     @property
     def correct(self) -> Network:
@@ -133,30 +118,19 @@ class Networks:
             "image": jax.ShapeDtypeStruct((side * self.f, side * self.f, 3), np.uint8),
             "mask": jax.ShapeDtypeStruct((side, side), np.float32),
         }
-        return Network(function, self._params["autoencoder"], inputs)
+        return Network(function, self._autoencoder_params, inputs)
 
     @property
     def context(self) -> Network:
         """See `ProgramSet.context`."""
-        return self._context({"params": self._params["context"]})
-
-    @property
-    def context_with_biases(self) -> Network:
-        """`context`, bit by bit, with the attention's biases laid out beforehand.
-
-        XLA looks them up anew in every pass over the attention weights: a third of the time.
-        """
-        biases = _expanded_biases(self._params["context"])
-        return self._context({"params": self._params["context"], "expanded_biases": biases})
-
-    def _context(self, variables: dict) -> Network:
-        def function(variables, visible):
-            context = self._mim.apply(variables, visible[None], method="context")
-            return _inner(context[0], self._halo)
-
         side = self.window + 2 * self._halo
+
+        def function(params, visible):
+            return to_bytes(self._mim.context(params, visible, self._halo))
+
+        trunk = {name: value for name, value in self._mim_params.items() if name != "head"}
         visible = jax.ShapeDtypeStruct((side, side, self.num_codebooks), np.int32)
-        return Network(function, variables, {"visible": visible}, self._double)
+        return Network(function, laid_out(trunk, side), {"visible": visible})
 
     @property
     def head(self) -> Network:
@@ -165,21 +139,21 @@ class Networks:
 
     @property
     def head_to_fixed_logits(self) -> Network:
-        """`head` up to the last operation on floats: -> (T, K) int32, see `coding.pmf`."""
-        return self._head(fixed_logits)
+        """`head` before the tables: -> (T, K) int32, see `coding.pmf`."""
+        return self._head(lambda logits: logits)
 
     def _head(self, finish: Callable) -> Network:
         def function(params, context, known, m):
-            logits = self._mim.apply({"params": params}, context, known, m, method="head_logits")
-            return finish(logits)
+            return finish(self._mim.fixed_logits(params, from_bytes(context), known, m))
 
-        width, dtype = self._config["mim"]["width"], self._mim_dtype
+        width = self._mim_params["stem"]["bias"].shape[0]
         inputs = {
-            "context": jax.ShapeDtypeStruct((TOKENS_PER_BLOCK, width), dtype),
+            "context": jax.ShapeDtypeStruct((TOKENS_PER_BLOCK, width), np.uint8),
             "known": jax.ShapeDtypeStruct((TOKENS_PER_BLOCK, self.num_codebooks), np.int32),
             "m": jax.ShapeDtypeStruct((), np.int32),
         }
-        return Network(function, self._params["head"], inputs, self._double)
+        params = {**self._mim_params["head"], "embedding": self._mim_params["embedding"]}
+        return Network(function, params, inputs)
 
     @property
     def _filter_halo(self) -> int:
@@ -199,24 +173,6 @@ class Networks:
 
         return build_autoencoder(ConfigDict(self._config["autoencoder"]))
 
-    @cached_property
-    def _mim(self):
-        from ml_collections import ConfigDict
-
-        from pqmim_jax.models import build_mim
-
-        section = ConfigDict(self._config["autoencoder"])
-        mim = build_mim(ConfigDict(self._config["mim"]), section)
-        return mim.clone(dtype=jnp.dtype(self._mim_dtype))
-
-    @property
-    def _mim_dtype(self) -> str:
-        return "float64" if self._double else self._config["mim"]["dtype"]
-
-    @property
-    def _double(self) -> bool:
-        return self.precision == "float64"
-
     @property
     def _mask(self) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((self._side, self._side), np.float32)
@@ -224,18 +180,3 @@ class Networks:
 
 def _inner(x: jax.Array, edge: int) -> jax.Array:
     return x[edge : x.shape[0] - edge, edge : x.shape[1] - edge]
-
-
-def _expanded_biases(params: dict) -> dict:
-    """Collection `EXPANDED_BIASES` of parameters; NumPy, for programs that need no Flax."""
-    expanded = {}
-    for name, value in params.items():
-        if name == "relative_bias":
-            n = (len(value) + 1) // 2
-            offsets = np.arange(n)[:, None] - np.arange(n) + n - 1
-            pairs = value[offsets[:, None, :, None], offsets[None, :, None, :]]
-            matrix = pairs.reshape(n * n, n * n, -1).transpose(2, 0, 1)
-            expanded["matrix"] = np.ascontiguousarray(matrix)
-        elif isinstance(value, dict) and (inner := _expanded_biases(value)):
-            expanded[name] = inner
-    return expanded

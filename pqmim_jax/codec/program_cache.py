@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,16 @@ import jax
 import jax.export
 from jax._src.xla_bridge import backends_are_initialized  # no public name tells
 
-_SOURCES = ("models", "codec", "coding")  # what a traced program is made from
+_SOURCES = ("models", "codec", "coding", "integer")  # what a traced program is made from
+_PINNED = (
+    (jax.default_matmul_precision, None),
+    (jax.enable_x64, False),
+    (jax.numpy_dtype_promotion, "standard"),
+    (jax.numpy_rank_promotion, "allow"),
+    (jax.debug_nans, False),
+    (jax.debug_infs, False),
+    (jax.disable_jit, False),
+)
 # One thread a program: sums are then always made in the same order.
 _ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
@@ -78,12 +88,26 @@ def compiled(name: str, config: dict, trace: Callable[[], Callable], arguments: 
     use_compilation_cache()
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
     path = cache_folder() / f"{name}-{_digest(config, shapes)}.stablehlo"
-    exported = _read(path)
-    if exported is None:
-        exported = jax.export.export(jax.jit(trace()))(*shapes)
-        _write(path, exported.serialize())
-    options = _ONE_THREAD if jax.default_backend() == "cpu" else None
-    return jax.jit(exported.call).lower(*shapes).compile(options)
+    with pinned_settings():
+        exported = _read(path)
+        if exported is None:
+            exported = jax.export.export(jax.jit(trace()))(*shapes)
+            _write(path, exported.serialize())
+        options = _ONE_THREAD if jax.default_backend() == "cpu" else None
+        return jax.jit(exported.call).lower(*shapes).compile(options)
+
+
+@contextmanager
+def pinned_settings() -> Iterator[None]:
+    """JAX's settings as they are by default, those that reach a traced program.
+
+    What a program computes must depend on the model, not on the caller's settings or on environment
+    variables such as JAX_DEFAULT_MATMUL_PRECISION; nor may the cache keep what they made.
+    """
+    with ExitStack() as stack:
+        for setting, value in _PINNED:
+            stack.enter_context(setting(value))
+        yield
 
 
 def use_compilation_cache() -> None:
@@ -123,4 +147,5 @@ def _write(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(path)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

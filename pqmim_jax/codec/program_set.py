@@ -76,10 +76,10 @@ class ProgramSet(Protocol):
 
     @property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
-        """(side, side, M) int32, -1 = unknown -> (window, window, width) float."""
+        """(side, side, M) int32, -1 = unknown -> (window, window, width) uint8."""
 
     @property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:
-        """Contexts (T, width), known indices (T, M) int32, m -> (T, K+1) uint32 cumulative
+        """Contexts (T, width) uint8, known indices (T, M) int32, m -> (T, K+1) uint32 cumulative
         tables; of the known indices it looks at those before m.
         """

@@ -57,7 +57,7 @@ class Programs:
     @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
         """See `ProgramSet.context`."""
-        return self._compile("context", self._networks.context_with_biases)
+        return self._compile("context", self._networks.context)
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:
@@ -66,16 +66,10 @@ class Programs:
 
     def _compile(self, name: str, network: Network) -> Callable:
         """A program of the MIM."""
-        with network.arithmetic():
-            params = jax.device_put(network.params)
-            arguments = (params, *network.inputs.values())
-            program = compiled(name, self._config, lambda: network.function, arguments)
-
-        def run(*arguments):
-            with network.arithmetic():
-                return np.asarray(program(params, *arguments))
-
-        return run
+        params = jax.device_put(network.params)
+        arguments = (params, *network.inputs.values())
+        program = compiled(name, self._config, lambda: network.function, arguments)
+        return lambda *inputs: np.asarray(program(params, *inputs))
 
     @cached_property
     def _autoencoder_params(self):

@@ -3,29 +3,21 @@
 import jax
 import jax.numpy as jnp
 
-from pqmim_jax.coding import LOGIT_FRACTION_BITS, MAX_FIXED_LOGIT, PRECISION, exp_table
+from pqmim_jax.coding import PRECISION, exp_table
 
 
-def fixed_logits(logits: jax.Array) -> jax.Array:
-    """Logits (..., K) float in fixed point, int32; `coding.quantize_logits`."""
-    limit = float(MAX_FIXED_LOGIT)
-    scaled = jnp.clip(jnp.round(logits * 2.0**LOGIT_FRACTION_BITS), -limit, limit)
-    return scaled.astype(jnp.int32)
-
-
-def cumulative_table(logits: jax.Array) -> jax.Array:
+def cumulative_table(fixed: jax.Array) -> jax.Array:
     """Cumulative frequencies, equal to `coding.cumulative(coding.frequencies(...))` bit by bit.
 
-    Past the rounding of a logit everything is 32-bit integer arithmetic, exact on every device.
+    All of it is 32-bit integer arithmetic, exact on every device.
 
     Args:
-      logits: (..., K) float32 or float64, finite.
+      fixed: (..., K) int32, fixed-point logits.
 
     Returns:
       (..., K + 1) uint32, from 0 to 2**16.
     """
-    k = logits.shape[-1]
-    fixed = fixed_logits(logits)
+    k = fixed.shape[-1]
     table = jnp.asarray(exp_table())
     below_best = jnp.max(fixed, axis=-1, keepdims=True) - fixed
     weights = table[jnp.minimum(below_best, table.shape[0] - 1)]
@@ -39,4 +31,4 @@ def cumulative_table(logits: jax.Array) -> jax.Array:
     best = jnp.min(jnp.where(below_best == 0, each, k), axis=-1, keepdims=True)
     frequencies += jnp.where(each == best, rest, jnp.uint32(0))
     cumulative = jnp.cumsum(frequencies, axis=-1, dtype=jnp.uint32)
-    return jnp.pad(cumulative, [(0, 0)] * (logits.ndim - 1) + [(1, 0)])
+    return jnp.pad(cumulative, [(0, 0)] * (fixed.ndim - 1) + [(1, 0)])

@@ -77,7 +77,6 @@ def _content(model: StoredModel, kind: str) -> tuple[dict, dict[str, bytes]]:
 def flat_config(model: StoredModel) -> dict:
     """What of the model's config another runtime needs."""
     section, mim, codec = (model.config[name] for name in ("autoencoder", "mim", "codec"))
-    precision = codec.get("mim_precision", "float32")
     return {
         "f": section["f"],
         "num_codebooks": section["num_codebooks"],
@@ -90,7 +89,7 @@ def flat_config(model: StoredModel) -> dict:
         "tokens_per_block": TOKENS_PER_BLOCK,
         "outside": OUTSIDE,
         "mim_width": mim["width"],
-        "mim_dtype": precision if precision == "float64" else mim["dtype"],
+        "mim_dtype": "int8",
         "schedule": masking.canonical(codec["schedule"]),
         "rate_weights": codec["rate_weights"],
         "refinement_steps": codec.get("refinement_steps", 0),

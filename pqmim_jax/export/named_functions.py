@@ -7,6 +7,7 @@ bits, which then still hold them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,6 +40,16 @@ def to_int8(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
 def rectified_int8(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     """The carrier of 0 is the smallest byte there is: clipping rectifies."""
     return _quantized(graph, operands[0], zero=-128)
+
+
+def to_bytes(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """The carrier as it is."""
+    return replace(operands[0], dtype=np.dtype(np.uint8), value=None)
+
+
+def from_bytes(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """Bytes as a carrier."""
+    return replace(operands[0], dtype=np.dtype(np.int8), value=None)
 
 
 def look_up(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
@@ -77,5 +88,13 @@ _INT32, _UINT8 = 6, 2  # of onnx.TensorProto
 
 NAMED: dict[str, Callable] = {
     function.__name__: function
-    for function in (scaled_product, to_int8, rectified_int8, look_up, depthwise_sum)
+    for function in (
+        scaled_product,
+        to_int8,
+        rectified_int8,
+        to_bytes,
+        from_bytes,
+        look_up,
+        depthwise_sum,
+    )
 }

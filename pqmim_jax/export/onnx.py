@@ -34,6 +34,5 @@ def onnx_versions() -> dict:
 
 def _serialised(program: ExportedProgram) -> bytes:
     outputs = list(program.outputs)
-    with program.network.arithmetic():
-        model = to_onnx(program.name, program.function, program.params, program.inputs, outputs)
+    model = to_onnx(program.name, program.function, program.params, program.inputs, outputs)
     return model.SerializeToString(deterministic=True)

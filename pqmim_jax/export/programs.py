@@ -92,8 +92,7 @@ def _whole(name: str, network: Network, output: str) -> ExportedProgram:
     def function(params, *inputs):
         return (network.function(params, *inputs),)
 
-    with network.arithmetic():
-        (out,) = jax.eval_shape(function, network.params, *network.inputs.values())
+    (out,) = jax.eval_shape(function, network.params, *network.inputs.values())
     return ExportedProgram(name, function, network.params, network.inputs, {output: out}, network)
 
 

@@ -1,8 +1,7 @@
 """Models as StableHLO: `jax.export` artefacts, each for CPU, CUDA and TPU at once.
 
-Every input and output has a leading batch dimension of any size. Files need none: encoder and
-decoder of a file must call the context and the head with the same batch, at least where the MIM
-is in float32, since row 0 of a larger batch may differ in its last bits.
+Every input and output has a leading batch dimension of any size. Files need none, and any batch
+gives the same logits: the MIM computes in exact integers.
 """
 
 from collections.abc import Iterator
@@ -48,21 +47,20 @@ def stablehlo_facts() -> dict:
 
 
 def _serialised(program: ExportedProgram) -> bytes:
-    with program.network.arithmetic():
-        stored = jax.tree.map(_smallest, program.params)
+    stored = jax.tree.map(_smallest, program.params)
 
-        def function(*batches):
-            params = jax.tree.map(_widened, stored, program.params)
-            return jax.vmap(lambda *inputs: program.function(params, *inputs))(*batches)
+    def function(*batches):
+        params = jax.tree.map(_widened, stored, program.params)
+        return jax.vmap(lambda *inputs: program.function(params, *inputs))(*batches)
 
-        (batch,) = jax.export.symbolic_shape(BATCH)
-        shapes = [
-            jax.ShapeDtypeStruct((batch, *array.shape), array.dtype)
-            for array in program.inputs.values()
-        ]
-        with _no_source_locations():
-            exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
-        return bytes(exported.serialize())
+    (batch,) = jax.export.symbolic_shape(BATCH)
+    shapes = [
+        jax.ShapeDtypeStruct((batch, *array.shape), array.dtype)
+        for array in program.inputs.values()
+    ]
+    with _no_source_locations():
+        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
+    return bytes(exported.serialize())
 
 
 @contextmanager
@@ -78,7 +76,9 @@ def _no_source_locations() -> Iterator[None]:
 
 
 def _smallest(value: np.ndarray) -> np.ndarray:
-    """The same numbers in half precision, where it holds them exactly."""
+    """The same numbers in half precision, where it holds them exactly; integers as they are."""
+    if not np.issubdtype(value.dtype, np.floating):
+        return value
     with np.errstate(over="ignore"):
         half = value.astype(np.float16)
     return half if np.array_equal(half.astype(value.dtype), value) else value

@@ -72,6 +72,18 @@ def rectified_int8(x: jax.Array) -> jax.Array:
 
 
 @_named
+def to_bytes(x: jax.Array) -> jax.Array:
+    """int8 -> uint8, ZERO more."""
+    return (x.astype(jnp.int32) + ZERO).astype(jnp.uint8)
+
+
+@_named
+def from_bytes(x: jax.Array) -> jax.Array:
+    """Inverse of `to_bytes`."""
+    return (x.astype(jnp.int32) - ZERO).astype(jnp.int8)
+
+
+@_named
 def look_up(table: jax.Array, index: jax.Array) -> jax.Array:
     """Entries of a table (n,) at float32 indices within [0, n), rounded down: dtype of the table."""
     return table[index.astype(jnp.int32)]

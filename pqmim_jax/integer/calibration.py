@@ -4,7 +4,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 _KEPT = 2**16  # values of each place that a scale is chosen by
@@ -44,7 +43,7 @@ def observe(mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: i
     found, rng = Statistics(), np.random.default_rng(seed)
 
     @jax.jit
-    def run(visible):
+    def run(params, visible):
         context, kept = mim.apply(
             {"params": params},
             visible[None],
@@ -55,7 +54,7 @@ def observe(mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: i
         return context, kept["intermediates"]
 
     for window, known in zip(visible, indices, strict=True):
-        context, kept = jax.tree.map(np.asarray, run(jnp.asarray(window)))
+        context, kept = jax.tree.map(np.asarray, run(params, window))
         _note_trunk(found, mim, kept, rng)
         tokens = known.reshape(-1, known.shape[-1])
         some = rng.choice(len(tokens), min(64, len(tokens)), replace=False)

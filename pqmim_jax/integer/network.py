@@ -79,7 +79,8 @@ def laid_out(params: dict, side: int) -> dict:
 
 def _missing(offset: np.ndarray, side: int) -> np.ndarray:
     """(side, side, C): the sum of those taps (3, 3, C) that lie outside of a window."""
-    outside = np.pad(np.zeros((side, side, 1), np.float32), ((1, 1), (1, 1), (0, 0)), constant_values=1)
+    outside = np.ones((side + 2, side + 2, 1), np.float32)
+    outside[1:-1, 1:-1] = 0
     places = ((i, j) for i in range(3) for j in range(3))
     return sum(outside[i : i + side, j : j + side] * offset[i, j] for i, j in places)
 
@@ -104,6 +105,8 @@ class IntegerMim:
         """
         embedded = _embedded(params["embedding"], visible)
         x = _residual(jnp.round(_linear(embedded, params["stem"])))
+        if self.depth == 0:
+            return _read(params["read"], _inner(x, halo))
         for i in range(self.depth):
             last = i == self.depth - 1
             x = self._block(params[f"block_{i}"], x, halo if last else 0, params["one"])
@@ -127,7 +130,10 @@ class IntegerMim:
             {name: value[m] for name, value in params[layer].items()}
             for layer in ("hidden", "output")
         )
-        inputs = jnp.concatenate([context, _embedded(params["embedding"], known)], axis=-1)
+        inputs = context
+        if hidden["weights"].shape[0] > context.shape[-1]:  # a head that sees the token
+            embedded = _embedded(params["embedding"], known)
+            inputs = jnp.concatenate([context, embedded], axis=-1)
         y = _activation(_linear(inputs, hidden), params)
         return jnp.round(_linear(y, output)).astype(jnp.int32)
 
@@ -192,9 +198,9 @@ def _weighted_mean(weights: jax.Array, v: jax.Array, p: dict) -> jax.Array:
     numerator = sums[..., :d] + ZERO * values
     denominator = sums[..., d:] + float(ZERO * n)
     # To [256, 512), where a table of reciprocals has one entry for each whole number.
-    half = inverse_power(denominator, _powers(7, 2), 2) * 2
-    reciprocal = look_up(p["reciprocal"], denominator * half - 256.0)
-    return to_int8(jnp.round(numerator * half) * (reciprocal * p["scale"]))
+    power = inverse_power(denominator, _powers(6, 2), 2) * 4
+    reciprocal = look_up(p["reciprocal"], denominator * power - 256.0)
+    return to_int8(jnp.round(numerator * power) * (reciprocal * p["scale"]))
 
 
 def _embedded(tables: jax.Array, indices: jax.Array) -> jax.Array:

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from pqmim_jax.models import build_mim
+from pqmim_jax.training import integer_stage
 from pqmim_jax.training.code_batches import CodeBatches
 from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.initialise_mim import codeword_counts
@@ -88,4 +89,6 @@ def train_on_codes(config, section, frozen: dict, codes: np.ndarray, directory, 
     )
     params = gather(state.params, mesh)
     if jax.process_index() == 0:
-        write_model(config, section, frozen, params, counts, directory / "model")
+        some = codes[: config.mim_training.calibration_windows]
+        windows = integer_stage.up_to_qualities(np.asarray(some, np.int32))
+        write_model(config, section, frozen, params, counts, windows, directory / "model")

@@ -132,10 +132,6 @@ def _codec() -> ConfigDict:
         {
             "window": 16,  # tokens a side that one program call codes
             "halo": 2,  # tokens of context around them, on each side
-            # float64 | float32. In double precision every runtime and device rounds each logit
-            # alike, so that files decode anywhere; in single precision the MIM takes a third of
-            # the time, and files decode where and with what they were made.
-            "mim_precision": "float64",
             # Stages of Mentzer et al. 2023 for the coarse sub-quantizers, then one for each four:
             # every prefix of a file is a picture. With a model of M = 12 and its lambdas it had a
             # BD-rate of -2% against eight stages of whole tokens (pqmim_jax/ablation/README.md).
@@ -185,6 +181,9 @@ def _mim_training() -> ConfigDict:
             autoencoder="",  # workdir or model folder to take the autoencoder from
             start_from="",  # model folder or workdir: its MIM's weights, where shapes agree
             initialise_images=64,  # crops for the codewords' frequencies
+            # Of them, those that the MIM's integers are calibrated on when it is trained: scales of
+            # activations change little beyond some dozens.
+            calibration_windows=32,
             # Times codec.rate_weights, as in pqvae_training: which indices the MIM learns from.
             rate_scale=0.0,
             nearest_share=0.2,  # share of examples that keep the nearest codewords all the same

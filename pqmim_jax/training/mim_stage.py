@@ -1,5 +1,6 @@
 """Stage 2 of a run: the MIM on the frozen autoencoder, and the model folder that comes of it."""
 
+import logging
 from typing import Any
 
 import jax
@@ -9,7 +10,13 @@ import numpy as np
 from pqmim_jax import model_store
 from pqmim_jax.masking import stage_map
 from pqmim_jax.models import MaskedImageModel, build_autoencoder, build_mim
-from pqmim_jax.training import initialise_mim, pqvae_stage, rate, trained_autoencoder
+from pqmim_jax.training import (
+    initialise_mim,
+    integer_stage,
+    pqvae_stage,
+    rate,
+    trained_autoencoder,
+)
 from pqmim_jax.training.batches import check_crop, first_images, stage_batches
 from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.loop import run_stage
@@ -42,7 +49,12 @@ def train_mim(config, workdir, mesh) -> TrainState:
     params = gather(state.params, mesh)
     if jax.process_index() == 0:
         folder = workdir / model_store.WORKDIR_FOLDER
-        write_model(config, section, frozen, params, counts, folder)
+        autoencoder = build_autoencoder(section)
+        images = first_images(config, "mim")[: config.mim_training.calibration_windows]
+        windows = integer_stage.picture_windows(
+            autoencoder, frozen, images, counts, config.codec.rate_weights
+        )
+        write_model(config, section, frozen, params, counts, windows, folder)
     return state
 
 
@@ -94,7 +106,7 @@ def start_values(config, section, frozen: dict, counts: np.ndarray) -> dict[str,
     key = jax.random.key(config.seed + 1)
     params = initialise_mim.initialise(model, params, counts, codebooks, key)
     if options.start_from:
-        params = take_matching(params, model_store.load_model(options.start_from).mim)
+        params = take_matching(params, model_store.load_float_mim(options.start_from))
     return from_first_process({"params": jax.tree.map(np.asarray, params)})
 
 
@@ -147,18 +159,21 @@ def training_set_counts(config, section, frozen: dict) -> np.ndarray:
     return from_first_process(counts)
 
 
-def write_model(config, section, frozen, params, counts: np.ndarray, path) -> None:
+def write_model(config, section, frozen, params, counts, windows: np.ndarray, path) -> None:
     """Writes the model folder of a trained MIM and its autoencoder; see `model_store`.
 
-    Whatever they were trained in, a codec computes in single precision at least: half precision
-    is for accelerators, and slow on the machines that most files are decoded on.
+    Whatever they were trained in, a codec's autoencoder computes in single precision at least: half
+    precision is for accelerators, and slow on the machines that most files are decoded on. Its MIM
+    computes in integers.
+
+    Args:
+      windows: to calibrate them, see `integer_stage.convert`.
     """
     networks = {"autoencoder": section, "mim": config.mim}
     sections = {name: {**value.to_dict(), "dtype": "float32"} for name, value in networks.items()}
-    model_store.save_model(
-        path,
-        {**sections, "codec": config.codec.to_dict()},
-        frozen,
-        params,
-        counts,
-    )
+    sections["codec"] = config.codec.to_dict()
+    params = jax.tree.map(lambda a: np.asarray(a, np.float16).astype(np.float32), params)
+    mim = integer_stage.convert(sections, params, windows)
+    cost = integer_stage.cost(sections, params, mim, windows[: integer_stage.MEASURED])
+    logging.info("MIM in integers: %+.2f%% bits on its calibration windows", 100 * cost)
+    model_store.save_model(path, sections, frozen, mim, counts, params)

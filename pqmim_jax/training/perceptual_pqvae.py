@@ -65,7 +65,11 @@ def write_model(path, config, start: TrainedAutoencoder, params: dict) -> None:
     """The start's model with another decoder: codes, and with them the MIM, are the same."""
     old = start.model
     sections = {**old.config, "autoencoder": config.autoencoder.to_dict()}
-    model_store.save_model(path, sections, params, old.mim, old.counts)
+    try:
+        trained = model_store.load_float_mim(config.perceptual_training.start_from)
+    except model_store.ModelError:
+        trained = None
+    model_store.save_model(path, sections, params, old.mim, old.counts, trained)
 
 
 def _codebook_upkeep(options):

@@ -14,7 +14,9 @@ from ml_collections import ConfigDict
 from pqmim_jax import model_store
 from pqmim_jax.models import build_autoencoder, build_mim
 from pqmim_jax.models.quantizer import nearest_codewords
-from pqmim_jax.training import default_config
+from pqmim_jax.training import default_config, integer_stage
+
+_WINDOWS = 4  # that integers of the MIM are calibrated on
 
 
 def tiny_config() -> ConfigDict:
@@ -37,7 +39,21 @@ def save_random_model(folder: Path, config: ConfigDict) -> None:
     """
     autoencoder, mim, counts = _random_weights(config)
     sections = {name: config[name].to_dict() for name in ("autoencoder", "mim", "codec")}
-    model_store.save_model(folder, sections, autoencoder, mim, counts)
+    model_store.save_model(folder, sections, autoencoder, integers_of(sections, mim), counts, mim)
+
+
+def integers_of(sections: dict, mim: dict) -> dict:
+    """The integers of a MIM, calibrated on windows of noise.
+
+    Args:
+      sections: of the model's config: "autoencoder", "mim", "codec".
+      mim: parameters.
+    """
+    section, codec = sections["autoencoder"], sections["codec"]
+    side = codec["window"] + 2 * codec["halo"]
+    shape = (_WINDOWS, side, side, section["num_codebooks"])
+    noise = np.random.default_rng(0).integers(0, section["num_codewords"], shape, np.int32)
+    return integer_stage.convert(sections, mim, integer_stage.up_to_qualities(noise))
 
 
 def _random_weights(config) -> tuple[dict, dict, np.ndarray]:
