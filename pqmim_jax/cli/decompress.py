@@ -6,6 +6,7 @@ import warnings
 from pqmim_jax.cli import files, options
 from pqmim_jax.cli.errors import CommandError
 from pqmim_jax.cli.sources import Source
+from pqmim_jax.cli.warning_lines import other_decoder
 
 _EPILOG = """\
 examples:
@@ -108,12 +109,7 @@ def _decompress(codec, source: Source, suffix: str, args: argparse.Namespace) ->
     if decoded.damage is not None:
         warnings.warn(decoded.damage, stacklevel=1)
     if not decoded.decoder_matches:
-        header, _ = unpack(data)
-        warnings.warn(
-            f"decoded by another decoder than the file names: {header.decoder:04x} made the file, "
-            f"model {codec.model.name!r} has {codec.model.decoder:04x}",
-            stacklevel=1,
-        )
+        warnings.warn(other_decoder(unpack(data)[0], codec.model), stacklevel=1)
     picture = Picture(decoded.pixels, decoded.icc_profile, decoded.exif)
     height, width = decoded.pixels.shape[:2]
     return files.Converted(encode_picture(picture, suffix), f"{width} x {height} pixels")

@@ -1,11 +1,13 @@
 """`pqmim preview`: how a file's picture comes into being, stage by stage."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from pqmim_jax.cli import options, targets
 from pqmim_jax.cli.errors import CommandError
 from pqmim_jax.cli.sources import Source
+from pqmim_jax.cli.warning_lines import other_decoder
 
 _EPILOG = """\
 example:
@@ -45,7 +47,7 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draws the film of one file."""
-    from pqmim_jax.coding import PqmError
+    from pqmim_jax.coding import PqmError, unpack
     from pqmim_jax.images import check_output_suffix, encode_image, write_atomically
     from pqmim_jax.images.film import draw_film
 
@@ -61,6 +63,10 @@ def run(args: argparse.Namespace) -> int:
         panels = _panels(codec, data, args.max_pixels)
     except PqmError as error:
         raise CommandError(f"{source}: {error}") from error
+    header, _ = unpack(data)
+    if header.decoder != codec.model.decoder:
+        line = other_decoder(header, codec.model)
+        print(f"pqmim: warning: {source}: {line}", file=sys.stderr)
     film = encode_image(draw_film(panels, args.width), suffix)
     write_atomically(output, film, overwrite=args.force)
     if not args.quiet:

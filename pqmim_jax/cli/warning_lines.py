@@ -6,6 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def other_decoder(header, model) -> str:
+    """The line on a file that is decoded by another decoder than its header names."""
+    return (
+        f"decoded by another decoder than the file names: {header.decoder:04x} made the file, "
+        f"model {model.name!r} has {model.decoder:04x}"
+    )
+
+
 class WarningLines:
     """Gathers the UserWarnings of each thread while `installed`.
 

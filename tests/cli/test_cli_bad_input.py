@@ -79,6 +79,9 @@ def test_another_decoder_decodes_with_a_warning(pqmim, file, codec, other_decode
     facts = json.loads(pqmim("info", file, "--model", other_decoder_model, "--json").out)
     assert facts["decoder"] == f"{codec.model.decoder:04x}"
     assert facts["decoder_matches"] is False
+    film = file.with_name("film.png")
+    done = pqmim("preview", file, "-o", film, "--model", other_decoder_model)
+    assert (done.code, done.error_lines) == (0, [line])
     text = pqmim("info", file, "--model", other_decoder_model).out
     assert "\ndecoder    another one than that of other_decoder\n" in text
 

@@ -158,7 +158,7 @@ def test_checks_cost_less_than_a_thousandth(codec, long_file):
     assert header.check_period is not None
     ideal = codec.info(data).stage_bits.sum() / 8
     lanes = coding.unpack(data)[1].lanes
-    assert len(data) <= ideal * 1.001 + 8 * lanes + 16 + len(SCHEDULE) + 8
+    assert len(data) <= ideal * 1.001 + 8 * lanes + 20 + len(SCHEDULE) + 8
 
 
 def test_damage_is_located_and_what_lies_before_it_is_kept(codec, long_file):
