@@ -1,6 +1,6 @@
 """PQ-MIM image compression in JAX: `from pqmim_jax import Codec`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str):

@@ -41,7 +41,7 @@ def other_model(tiny_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("other")
     shutil.copytree(tiny_model, folder, dirs_exist_ok=True)
     tensors = load_file(folder / "weights.safetensors")
-    tensors["mim/head/output_bias"][0, 0] += 1
+    tensors["mim/head/output/bias"][0, 0] += 1
     save_file(tensors, folder / "weights.safetensors")
     return folder
 

@@ -20,13 +20,18 @@ MAY_IMPORT = {
     "images": {"limits"},
     "demo": set(),
     "model_store": {"masking"},
+    "integer": {"coding", "model_store"},
     "weight_files": set(),
     "hyperprior_store": {"model_store"},
     "losses": {"models", "weight_files"},
     "codec": {
         *("models", "masking", "coding", "model_store", "hyperprior_store", "cores", "limits"),
+        "integer",
     },
-    "training": {"models", "losses", "masking", "data", "model_store", "hyperprior_store"},
+    "training": {
+        *("models", "losses", "masking", "data", "model_store", "hyperprior_store", "integer"),
+        "coding",
+    },
     "evaluation/html": {"evaluation", "images"},
     "ablation": {
         *("training", "models", "codec", "coding", "masking", "data", "images", "model_store"),

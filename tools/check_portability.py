@@ -5,32 +5,20 @@
 Every picture is compressed by both runtimes and each file is decompressed by the other one.
 Prints, for each quality: files, pictures of which the runtimes made other bytes, files whose
 indices did not come back (the checksum in the file tells), the largest difference of a pixel and
-how many pixels differ, and seconds. `--logits` exchanges no files: it compares the rounded logits
-of all stages, given the indices that JAX chose. `--mim-precision float32` shows what float64 is
-for. Exits 1 if an index is wrong, a logit differs, or a pixel by more than 1.
+how many pixels differ, and seconds. `--logits` exchanges no files: it compares the logits
+of all stages, given the indices that JAX chose. Exits 1 if an index is wrong, a logit differs, or a pixel by more than 1.
 """
 
 import argparse
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from portability.exchange import Counts, Runtimes
 
 from pqmim_jax import model_store
-from pqmim_jax.codec.networks import PRECISIONS
 from pqmim_jax.evaluation.pictures import find_images
 from pqmim_jax.images import read_image
-from pqmim_jax.model_store import StoredModel
-
-
-def load_model(name: str, precision: str | None) -> StoredModel:
-    model = model_store.load_model(name)
-    if precision is None:
-        return model
-    section = {**model.config["codec"], "mim_precision": precision}
-    return replace(model, config={**model.config, "codec": section})
 
 
 def print_results(results: dict[int, Counts]) -> None:
@@ -49,7 +37,6 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--model", default=model_store.DEFAULT)
-    parser.add_argument("--mim-precision", choices=PRECISIONS, help="default: the model's own")
     parser.add_argument("--export", type=Path, help="exported folder, made if it is not there")
     parser.add_argument("--qualities", help="comma-separated; default: low, middle, best")
     parser.add_argument("--limit", type=int, help="so many pictures only")
@@ -59,7 +46,7 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     options = parsed(argv)
-    model = load_model(options.model, options.mim_precision)
+    model = model_store.load_model(options.model)
     m = model.config["autoencoder"]["num_codebooks"]
     wanted = options.qualities or f"{max(1, m // 6)},{max(1, m // 2)},{m}"
     results = {int(quality): Counts() for quality in wanted.split(",")}

@@ -82,9 +82,9 @@ def with_window(model: StoredModel, window: int) -> StoredModel:
 def _smaller_bias(block, cut: int):
     if not isinstance(block, dict) or "attention" not in block:
         return block
-    bias = block["attention"]["relative_bias"]
+    bias = block["attention"]["position_bias"]
     inner = np.ascontiguousarray(bias[cut : len(bias) - cut, cut : bias.shape[1] - cut])
-    return {**block, "attention": {**block["attention"], "relative_bias": inner}}
+    return {**block, "attention": {**block["attention"], "position_bias": inner}}
 
 
 def _run(programs: Programs, order: CodingOrder, source) -> np.ndarray:

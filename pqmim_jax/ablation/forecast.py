@@ -18,6 +18,7 @@ from pqmim_jax.model_store import StoredModel
 from pqmim_jax.models import build_mim
 from pqmim_jax.training.code_stage import code_stage
 from pqmim_jax.training.mim_stage import init_params
+from pqmim_jax.training.random_model import integers_of
 from pqmim_jax.training.sharding import build_mesh
 from pqmim_jax.training.stage import layout_of, lower_step
 
@@ -82,8 +83,9 @@ def _tried(workdir: Workdir) -> Forecast:
     params = jax.device_get(jax.jit(lambda key: init_params(model, key, grid))(jax.random.key(0)))
     config = training.config.to_dict()
     sections = {"autoencoder": section.to_dict(), "mim": config["mim"], "codec": config["codec"]}
+    mim = integers_of(sections, params)
     stored = StoredModel(
-        "tried", sections, workdir.model.autoencoder, params, workdir.model.counts, 0, 0
+        "tried", sections, workdir.model.autoencoder, mim, workdir.model.counts, 0, 0
     )
     points = _timed_pictures(Programs(stored), training.config, section)
     seconds = _timed_steps(training.config, section) * training.config.mim_training.steps

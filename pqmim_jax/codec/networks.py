@@ -14,6 +14,7 @@ import numpy as np
 
 from pqmim_jax.codec.program_set import AUTOENCODER_HALO, REFINEMENT_HALO, TOKENS_PER_BLOCK
 from pqmim_jax.codec.tables import cumulative_table
+from pqmim_jax.integer import bounds
 from pqmim_jax.integer.arithmetic import from_bytes, to_bytes
 from pqmim_jax.integer.network import IntegerMim, carried, laid_out
 from pqmim_jax.model_store import StoredModel
@@ -35,7 +36,7 @@ class Networks:
     """
 
     def __init__(self, model: StoredModel):
-        """Takes the parameters of a model."""
+        """Raises ModelError if numbers of the MIM could leave the range where they are exact."""
         self._config = model.config
         section, codec = model.config["autoencoder"], model.config["codec"]
         self.num_codebooks = section["num_codebooks"]
@@ -46,6 +47,7 @@ class Networks:
         self.refines = codec.get("refinement_steps", 0) > 0
         self._mim = IntegerMim(model.config["mim"]["heads"], model.config["mim"]["depth"])
         self._autoencoder_params = model.autoencoder
+        bounds.check(model.mim, self.window + 2 * self._halo)
         self._mim_params = carried(model.mim)
 
     @property

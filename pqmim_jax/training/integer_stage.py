@@ -11,7 +11,7 @@ from pqmim_jax.integer.calibration import observe
 from pqmim_jax.integer.conversion import Converter
 from pqmim_jax.integer.network import IntegerMim, carried, laid_out
 from pqmim_jax.masking import stage_map
-from pqmim_jax.models import build_mim
+from pqmim_jax.models import build_autoencoder, build_mim
 from pqmim_jax.training import rate
 from pqmim_jax.training.pqvae_loss import to_network
 
@@ -29,11 +29,12 @@ def up_to_qualities(indices: np.ndarray) -> np.ndarray:
     return np.where(np.arange(count) < qualities, indices, -1)
 
 
-def picture_windows(autoencoder, params, images, counts, rate_weights) -> np.ndarray:
+def picture_windows(section, params, images, counts, rate_weights) -> np.ndarray:
     """Windows of indices that an encoder would choose, at different qualities.
 
     Args:
-      autoencoder, params: the trained one.
+      section: of the autoencoder's config.
+      params: of the trained autoencoder.
       images: (n, side, side, 3) uint8, n >= 1: crops as large as a window with its halo.
       counts: (M, K) how often codewords occur.
       rate_weights: lambda of each quality, or none.
@@ -41,19 +42,19 @@ def picture_windows(autoencoder, params, images, counts, rate_weights) -> np.nda
     Returns:
       (n, h, w, M) int32, -1 beyond a window's quality.
     """
-    count = len(counts)
-    weights = rate.quality_weights(rate_weights, 1.0, count)
+    autoencoder, count = build_autoencoder(ConfigDict(section)), len(counts)
+    weights = rate.quality_weights(rate_weights, 1.0 if rate_weights else 0.0, count)
     prices = rate.static_bits(np.asarray(counts) + 0.5) * _SHARE_OF_STATIC_BITS
 
     @jax.jit
-    def encode(image, weight):
+    def encode(params, image, weight):
         penalty = rate.penalty(prices, weight[None])
         x = to_network(image[None])
         return autoencoder.apply({"params": params}, x, penalty, method="indices")[0]
 
     qualities = _qualities(len(images), count)
     chosen = jnp.zeros(count) if weights is None else jnp.asarray(weights)
-    found = [encode(x, chosen[q - 1]) for x, q in zip(images, qualities, strict=True)]
+    found = [encode(params, x, chosen[q - 1]) for x, q in zip(images, qualities, strict=True)]
     return up_to_qualities(np.stack(jax.device_get(found)).astype(np.int32))
 
 

@@ -49,10 +49,9 @@ def train_mim(config, workdir, mesh) -> TrainState:
     params = gather(state.params, mesh)
     if jax.process_index() == 0:
         folder = workdir / model_store.WORKDIR_FOLDER
-        autoencoder = build_autoencoder(section)
         images = first_images(config, "mim")[: config.mim_training.calibration_windows]
         windows = integer_stage.picture_windows(
-            autoencoder, frozen, images, counts, config.codec.rate_weights
+            section, frozen, images, counts, config.codec.rate_weights
         )
         write_model(config, section, frozen, params, counts, windows, folder)
     return state

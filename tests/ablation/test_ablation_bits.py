@@ -69,8 +69,8 @@ def test_a_schedule_that_only_the_encoder_has_is_caught(codec, image):
 
 def test_smaller_windows_keep_the_biases_of_small_offsets(codec, image):
     small = bits.with_window(codec.model, 3)
-    bias = codec.model.mim["block_0"]["attention"]["relative_bias"]
-    cut = small.mim["block_0"]["attention"]["relative_bias"]
+    bias = codec.model.mim["block_0"]["attention"]["position_bias"]
+    cut = small.mim["block_0"]["attention"]["position_bias"]
     np.testing.assert_array_equal(cut, bias[1:-1, 1:-1])
     order = order_for(codec, image, "qlds(stages=2)", window=3)
     indices = codec.nearest_indices(image)

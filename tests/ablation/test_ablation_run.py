@@ -31,9 +31,9 @@ def install_models(workdir, model):
         folder = workdir.trained_folder(training)
         shutil.copytree(model, folder / "model")
         tensors = load_file(folder / "model" / "weights.safetensors")
-        bias = tensors["mim/head/output_bias"]
+        bias = tensors["mim/head/output/bias"]
         shaken = bias + np.random.default_rng(training.seed).normal(0, 0.3, bias.shape)
-        tensors["mim/head/output_bias"] = shaken.astype(bias.dtype)
+        tensors["mim/head/output/bias"] = shaken.astype(bias.dtype)
         save_file(tensors, folder / "model" / "weights.safetensors")
         write_json(folder / "done.json", {"seconds": 2.0})
 

@@ -15,7 +15,7 @@ from pqmim_jax.export.operations import RULES
 from pqmim_jax.model_store import load_model, save_model
 from pqmim_jax.models import build_autoencoder, build_mim
 from pqmim_jax.runtime import ExportError, load_codec
-from pqmim_jax.training.random_model import tiny_config
+from pqmim_jax.training.random_model import integers_of, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_the_manifest_describes_every_program(manifest, stored):
     ]
     head = manifest["programs"]["head"]
     assert [each["name"] for each in head["inputs"]] == ["context", "known", "m"]
-    assert head["inputs"][0]["dtype"] == "float64"
+    assert head["inputs"][0]["dtype"] == "uint8"
     (logits,) = head["outputs"]
     assert (logits["name"], logits["dtype"], logits["shape"]) == (
         "fixed_logits",
@@ -122,15 +122,16 @@ def save_drawn_model(folder, config):
         )
     ]
     sections = {name: config[name].to_dict() for name in ("autoencoder", "mim", "codec")}
-    save_model(folder, sections, *trees, np.ones((m, k), int))
+    integers = integers_of(sections, trees[1])
+    save_model(folder, sections, trees[0], integers, np.ones((m, k), int))
 
 
-def test_the_other_backbone_head_precision_and_a_post_filter_are_exported_too(tmp_path):
+def test_the_other_backbone_head_and_a_post_filter_are_exported_too(tmp_path):
     config = tiny_config()
     config.autoencoder.update(backbone="conv", f=8, num_codewords=4)
     config.autoencoder.update(encoder_width=4, encoder_depth=0, decoder_width=4, decoder_depth=0)
     config.autoencoder.update(post_filter_width=4, post_filter_depth=1)
-    config.codec.update(window=1, mim_precision="float32")
+    config.codec.update(window=1)
     config.mim.update(head="independent")
     save_drawn_model(tmp_path / "conv", config)
     export_model(load_model(tmp_path / "conv"), "onnx", tmp_path / "out")

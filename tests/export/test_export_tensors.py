@@ -31,8 +31,8 @@ def test_every_weight_is_there_under_its_path(folder, stored):
     kernel = stored.autoencoder["decoder"]["block_0"]["mlp"]["expand"]["kernel"]
     np.testing.assert_array_equal(tensors["autoencoder.decoder.block_0.mlp.expand.kernel"], kernel)
     np.testing.assert_array_equal(
-        tensors["mim.block_0.attention.relative_bias"],
-        stored.mim["block_0"]["attention"]["relative_bias"],
+        tensors["mim.block_0.attention.position_bias"],
+        stored.mim["block_0"]["attention"]["position_bias"],
     )
     assert tensors.keys() == manifest["tensors"].keys()
     for name, value in tensors.items():

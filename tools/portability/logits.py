@@ -1,8 +1,4 @@
-"""The rounded logits of a MIM, in JAX and in ONNX Runtime: where portability is decided.
-
-Past the rounding everything is integer arithmetic, so two runtimes whose rounded logits agree read
-each other's files.
-"""
+"""The logits of a MIM, in JAX and in ONNX Runtime: runtimes whose logits agree read each other's files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +19,7 @@ from pqmim_jax.runtime.sessions import Session
 
 
 class LogitPrograms:
-    """A `ProgramSet` for `run_stages` whose head stops at the rounded logits, before the tables."""
+    """A `ProgramSet` for `run_stages` whose head stops at the logits, before the tables."""
 
     def __init__(self, programs: ProgramSet, head: Callable):
         """`head`: (context, known, m) -> (T, K) int32."""
@@ -33,16 +29,10 @@ class LogitPrograms:
 def jax_head(model: StoredModel) -> Callable:
     """Compiled as the codec compiles its own."""
     network = Networks(model).head_to_fixed_logits
-    with network.arithmetic():
-        params = jax.device_put(network.params)
-        shapes = (params, *network.inputs.values())
-        program = compiled("head-logits", model.config, lambda: network.function, shapes)
-
-    def run(*inputs):
-        with network.arithmetic():
-            return np.asarray(program(params, *inputs))
-
-    return run
+    params = jax.device_put(network.params)
+    shapes = (params, *network.inputs.values())
+    program = compiled("head-logits", model.config, lambda: network.function, shapes)
+    return lambda *inputs: np.asarray(program(params, *inputs))
 
 
 def onnx_head(folder: Path) -> Callable:
@@ -55,7 +45,7 @@ def onnx_head(folder: Path) -> Callable:
 def all_logits(
     codec: Codec, programs: LogitPrograms, indices: np.ndarray, quality: int
 ) -> list[np.ndarray]:
-    """Rounded logits (n, K) int32 of every chunk of every stage of a picture.
+    """Logits (n, K) int32 of every chunk of every stage of a picture.
 
     Args:
       indices: (h, w, M) of the picture: each stage is given those of the stages before.

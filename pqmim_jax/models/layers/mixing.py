@@ -8,9 +8,6 @@ from pqmim_jax.models.layers.picture_sums import picture_sums
 from pqmim_jax.models.layers.precision import at_least_float32
 from pqmim_jax.models.layers.presence import counted
 
-EXPANDED_BIASES = "expanded_biases"
-"""Collection that may hold what `WindowAttention` makes of its table, for calls by the thousand."""
-
 
 class DepthwiseFilter(nn.Module):
     """3x3 depthwise filter with zero padding, as nine shifted multiply-adds.
@@ -95,8 +92,7 @@ class WindowAttention(nn.Module):
     """Self-attention over one square window of tokens, with a learned relative position bias.
 
     Positions enter only as offsets (Swin, Liu et al. 2021), so a window means the same wherever
-    it lies in the picture. Variables EXPANDED_BIASES, if given, hold as "matrix" the table's
-    entry of every query-key pair, (heads, h*w, h*w).
+    it lies in the picture.
     """
 
     heads: int
@@ -114,8 +110,7 @@ class WindowAttention(nn.Module):
             "relative_bias", nn.initializers.zeros, (2 * h - 1, 2 * w - 1, self.heads)
         )
         logits = jnp.matmul(q, k.swapaxes(-1, -2)) * (channels // self.heads) ** -0.5
-        bias = self.get_variable(EXPANDED_BIASES, "matrix")
-        logits = at_least_float32(logits) + (_bias_matrix(table, h, w) if bias is None else bias)
+        logits = at_least_float32(logits) + _bias_matrix(table, h, w)
         weights = jax.nn.softmax(logits, axis=-1).astype(self.dtype)
         out = jnp.matmul(weights, v).transpose(0, 2, 1, 3).reshape(b, h, w, channels)
         self.sow("intermediates", "attended", out)
