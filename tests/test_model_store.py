@@ -9,7 +9,7 @@ from pqmim_jax.model_store import ModelError, load_model, save_model
 
 CONFIG = {
     "autoencoder": {"f": 8, "num_codebooks": 2, "num_codewords": 3, "dtype": "float32"},
-    "mim": {"width": 4, "head": "depth"},
+    "mim": {"width": 4, "head": "depth", "depth": 2, "heads": 1},
     "codec": {"window": 4, "halo": 1, "schedule": "qlds(stages=3,alpha=2.2)"},
 }
 COUNTS = np.array([[3, 0, 5], [1, 2, 2**40]])
@@ -21,8 +21,14 @@ def weights(seed):
     return {"layer": {"inner": {"kernel": kernel}, "bias": np.zeros(2)}}
 
 
+def integers(seed):
+    rng = np.random.default_rng(seed)
+    kernel = rng.integers(-64, 65, (3, 2)).astype(np.int8)
+    return {"layer": {"inner": {"kernel": kernel}, "bias": np.zeros(2, np.int32)}}
+
+
 def save(path, config=CONFIG, autoencoder=None, mim=None, **options):
-    save_model(path, config, autoencoder or weights(0), mim or weights(1), COUNTS, **options)
+    save_model(path, config, autoencoder or weights(0), mim or integers(1), COUNTS, **options)
     return path
 
 
@@ -46,21 +52,53 @@ def test_a_stored_model_comes_back(folder):
     assert (model.name, model.config) == ("alpha", CONFIG)
     np.testing.assert_array_equal(model.counts, COUNTS)
     assert model.counts.dtype == np.int64
-    for tree, seed in ((model.autoencoder, 0), (model.mim, 1)):
-        expected = weights(seed)
-        assert tree.keys() == expected.keys()
+    halves = weights(0)["layer"]["inner"]["kernel"].astype(np.float16)
+    for tree, expected, dtype in (
+        (model.autoencoder, halves, np.float32),
+        (model.mim, integers(1)["layer"]["inner"]["kernel"], np.int8),
+    ):
+        assert tree.keys() == {"layer"}
         kernel = tree["layer"]["inner"]["kernel"]
-        assert kernel.dtype == np.float32
-        np.testing.assert_array_equal(
-            kernel, expected["layer"]["inner"]["kernel"].astype(np.float16)
-        )
+        assert kernel.dtype == dtype
+        np.testing.assert_array_equal(kernel, expected)
 
 
 def test_weights_can_be_stored_in_full(tmp_path):
     model = load_model(save(tmp_path / "full", dtype=np.float32))
     np.testing.assert_array_equal(
-        model.mim["layer"]["inner"]["kernel"], weights(1)["layer"]["inner"]["kernel"]
+        model.autoencoder["layer"]["inner"]["kernel"], weights(0)["layer"]["inner"]["kernel"]
     )
+
+
+def test_the_mim_as_it_was_trained_may_lie_beside_its_integers(folder, tmp_path):
+    with pytest.raises(ModelError, match=r"integers only: there is no float_mim\.safetensors"):
+        model_store.load_float_mim(folder)
+    both = save(tmp_path / "both", float_mim=weights(2))
+    kernel = model_store.load_float_mim(both)["layer"]["inner"]["kernel"]
+    halves = weights(2)["layer"]["inner"]["kernel"].astype(np.float16)
+    np.testing.assert_array_equal(kernel, halves)
+    assert load_model(both).fingerprint == load_model(folder).fingerprint
+    save(both)
+    assert not (both / "float_mim.safetensors").exists()
+
+
+def test_a_model_of_before_the_integers_is_named_and_can_be_converted(folder):
+    tensors = {
+        f"{room}/{name}": value.astype(np.float16)
+        for room, seed in (("autoencoder", 0), ("mim", 2))
+        for name, value in model_store.flatten(weights(seed)).items()
+    }
+    save_file(tensors, folder / "weights.safetensors")
+    manifest = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**manifest, "format": 1}))
+    with pytest.raises(ModelError, match="not in integers; `pqmim integers` converts it"):
+        load_model(folder)
+    config, autoencoder, mim, counts = model_store.load_float_model(folder)
+    assert config == CONFIG
+    np.testing.assert_array_equal(counts, COUNTS)
+    for tree, seed in ((autoencoder, 0), (mim, 2)):
+        halves = weights(seed)["layer"]["inner"]["kernel"].astype(np.float16)
+        np.testing.assert_array_equal(tree["layer"]["inner"]["kernel"], halves)
 
 
 def test_a_model_saved_again_has_the_same_bytes(folder, tmp_path):
@@ -95,11 +133,10 @@ def renamed(seed):
     [
         {"mim": changed(1)},
         {"mim": renamed(1)},
-        {"config": with_section("mim", head="joint")},
+        {"config": with_section("mim", heads=2)},
         {"config": with_section("codec", schedule="qlds(stages=4,alpha=2.2)")},
         {"config": with_section("codec", window=5)},
         {"config": with_section("codec", halo=2)},
-        {"config": with_section("codec", mim_precision="float64")},
     ],
 )
 def test_the_fingerprint_tells_apart_what_decides_about_indices(tmp_path, changes):
@@ -136,7 +173,7 @@ def test_the_decoder_digest_tells_apart_what_makes_pixels(tmp_path, changes):
     [
         {"config": with_section("codec", rate_weights=[10.0, 20.0], curvature=2.0)},
         {"config": with_section("codec", schedule=" qlds ( alpha=2.2,stages=3 )")},
-        {"config": with_section("codec", mim_precision="float32")},
+        {"config": with_section("mim", dtype="bfloat16")},
         *(
             {"autoencoder": {**weights(0), part: weights(5)["layer"]}}
             for part in ("encoder", "to_latents", "linear_analysis")
@@ -150,7 +187,7 @@ def test_both_leave_out_what_only_the_encoder_uses_and_how_things_are_spelt(tmp_
 def test_digests_of_one_model_are_always_the_same():
     config = {
         "autoencoder": {"f": 8, "num_codebooks": 1, "num_codewords": 2},
-        "mim": {},
+        "mim": {"depth": 1, "heads": 1},
         "codec": {"window": 4, "halo": 1, "schedule": "one_shot"},
     }
     tensors = {

@@ -55,7 +55,8 @@ def observe(mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: i
 
     for window, known in zip(visible, indices, strict=True):
         context, kept = jax.tree.map(np.asarray, run(params, window))
-        _note_trunk(found, mim, kept, rng)
+        note = _note_lean_trunk if mim.trunk == "lean" else _note_trunk
+        note(found, params, kept, rng)
         tokens = known.reshape(-1, known.shape[-1])
         some = rng.choice(len(tokens), min(64, len(tokens)), replace=False)
         flat = context.reshape(-1, context.shape[-1])
@@ -63,18 +64,46 @@ def observe(mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: i
     return found
 
 
-def _note_trunk(found: Statistics, mim, kept: dict, rng) -> None:
+def _blocks(kept: dict) -> list[str]:
+    return [f"block_{i}" for i in range(sum(name.startswith("block_") for name in kept))]
+
+
+def _note_attention(found: Statistics, name: str, kept: dict, rng) -> np.ndarray:
+    """What the branch adds."""
+    for part, values in zip("qkv", np.split(kept["qkv"]["__call__"][0], 3, axis=-1), strict=True):
+        found.note(f"{name}/{part}", values, rng)
+    found.note(f"{name}/attended", kept["attended"][0], rng)
+    return kept["__call__"][0]
+
+
+def _note_lean_trunk(found: Statistics, params: dict, kept: dict, rng) -> None:
     x = kept["stem"]["__call__"][0]
     found.note("residual", x, rng)
-    for i in range(mim.depth):
-        block, name = kept[f"block_{i}"], f"block_{i}/"
-        attention, mlp = block["attention"], block["mlp"]
+    for name in _blocks(kept):
+        block, p = kept[name], params[name]
+        if "attention" in block:
+            found.note(f"{name}/attention_read", x, rng)
+            branch = _note_attention(found, name, block["attention"], rng)
+            x = x + np.asarray(p["attention_scale"]) * branch
+            found.note("residual", x, rng)
+        found.note(f"{name}/local_read", x, rng)
+        x = x + np.asarray(p["local_scale"]) * block["local"]["__call__"][0]
+        found.note("residual", x, rng)
+        found.note(f"{name}/mlp_read", x, rng)
+        found.note(f"{name}/activated", np.maximum(block["expand"]["__call__"][0], 0), rng)
+        x = x + np.asarray(p["mlp_scale"]) * block["contract"]["__call__"][0]
+        found.note("residual", x, rng)
+    found.note("read", x, rng)
+
+
+def _note_trunk(found: Statistics, params: dict, kept: dict, rng) -> None:
+    x = kept["stem"]["__call__"][0]
+    found.note("residual", x, rng)
+    for each in _blocks(kept):
+        block, name = kept[each], f"{each}/"
+        mlp = block["mlp"]
         _note_read(found, f"{name}attention_read", x, rng)
-        q, k, v = np.split(attention["qkv"]["__call__"][0], 3, axis=-1)
-        for part, values in (("q", q), ("k", k), ("v", v)):
-            found.note(name + part, values, rng)
-        found.note(name + "attended", attention["attended"][0], rng)
-        x = x + attention["__call__"][0]
+        x = x + _note_attention(found, each, block["attention"], rng)
         _note_read(found, f"{name}local_read", x, rng)
         x = x + block["local"]["__call__"][0]
         _note_read(found, f"{name}mlp_read", x, rng)
@@ -104,4 +133,5 @@ def _note_head(found: Statistics, params: dict, context, known, rng) -> None:
         kernel = np.asarray(head["token"]) * before[:, :, None, None]
         hidden = hidden + np.einsum("tne,mneh->tmh", embedded, kernel, optimize=True)
     found.note("hidden", hidden, rng)
-    found.note("activated", np.asarray(jax.nn.gelu(hidden)), rng)
+    activated = jax.nn.gelu(hidden) if "norm" in params else np.maximum(hidden, 0)
+    found.note("activated", np.asarray(activated), rng)

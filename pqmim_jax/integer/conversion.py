@@ -55,10 +55,35 @@ class Converter:
         for i in range(sum(name.startswith("block_") for name in p)):
             tree[f"block_{i}"] = self._block(p[f"block_{i}"], f"block_{i}/")
         tree["read"], scale = self._read("read")
-        tree["head"] = self._head(p["head"], p["norm"], scale)
+        tree["head"] = self._head(p["head"], p.get("norm"), scale)
         return tree
 
+    @property
+    def _lean(self) -> bool:
+        return "norm" not in self._params
+
     def _block(self, p: dict, name: str) -> dict:
+        return self._lean_block(p, name) if self._lean else self._plain_block(p, name)
+
+    def _lean_block(self, p: dict, name: str) -> dict:
+        tree = {}
+        if "attention" in p:
+            tree["attention_read"], scale = self._read(f"{name}attention_read")
+            attention = _scaled(p["attention"], "projection", p["attention_scale"])
+            tree["attention"] = self._attention(attention, None, scale, name)
+        tree["local_read"], scale = self._read(f"{name}local_read")
+        gain = np.float64(p["local_scale"])
+        local = {key: np.float64(value) * gain for key, value in p["local"].items()}
+        tree["local"] = self._local(local, None, scale)
+        tree["mlp_read"], scale = self._read(f"{name}mlp_read")
+        activated = self._found.scale(f"{name}activated", 255)
+        expand = p["expand"]
+        tree["expand"] = layer(expand["kernel"], expand["bias"], scale, activated, top=_BLOCK_TOP)
+        contract = _scaled(p, "contract", p["mlp_scale"])["contract"]
+        tree["contract"] = rectified_layer(contract, activated, self._unit, top=_BLOCK_TOP)
+        return tree
+
+    def _plain_block(self, p: dict, name: str) -> dict:
         tree = {}
         tree["attention_read"], scale = self._read(f"{name}attention_read")
         tree["attention"] = self._attention(p["attention"], p["attention_norm"], scale, name)
@@ -80,6 +105,9 @@ class Converter:
         """Normalisation, and the scale of its result."""
         channels = len(self._params["stem"]["bias"])
         scale = self._found.scale(name, TOP)
+        if self._lean:
+            shift = max(0, round(math.log2(scale / self._unit)))
+            return {"shift": np.int8(shift)}, self._unit * 2**shift
         peak = self._found.peaks[f"{name}/deviation"] / self._unit
         variance = max(0, math.ceil(math.log2(peak / square_top(channels))))
         factor = math.sqrt(channels) / (2**variance * scale)
@@ -89,7 +117,7 @@ class Converter:
         tree = {"variance": {"shift": np.int8(variance)}, "shift": np.int8(shift), "rsqrt": table}
         return tree, scale
 
-    def _attention(self, p: dict, norm: dict, scale: float, name: str) -> dict:
+    def _attention(self, p: dict, norm: dict | None, scale: float, name: str) -> dict:
         kernel, bias = absorbed(p["qkv"], norm)
         q, k, v = (self._found.scale(name + part, TOP) for part in "qkv")
         attended = self._found.scale(f"{name}attended", TOP)
@@ -117,8 +145,10 @@ class Converter:
         entries[-1] = 0
         return (entries - ZERO).astype(np.int8)
 
-    def _local(self, p: dict, norm: dict, scale: float) -> dict:
+    def _local(self, p: dict, norm: dict | None, scale: float) -> dict:
         kernel = np.float64(p["kernel"])
+        if norm is None:
+            return layer(kernel, p["bias"], scale, self._unit, inputs=(0, 1))
         gain, bias = (np.float64(norm[part]) for part in ("scale", "bias"))
         tree = layer(kernel * gain, p["bias"], scale, self._unit, inputs=(0, 1))
         unit = np.exp2(np.float64(tree["shift"]))
@@ -126,11 +156,9 @@ class Converter:
         tree["bias"] = tree["bias"] + offset.sum((0, 1), dtype=np.int32)
         return {**tree, "offset": offset}
 
-    def _head(self, p: dict, norm: dict, scale: float) -> dict:
+    def _head(self, p: dict, norm: dict | None, scale: float) -> dict:
         context, bias = absorbed({"kernel": p["context"], "bias": p["hidden_bias"]}, norm)
         count = len(context)
-        hidden = self._found.scale("hidden", GELU_ENTRIES // 2 - 1)
-        activated = self._found.scale("activated", TOP)
         # Inputs of two scales share one sum: kernels are brought to that of the context.
         kernels = [context]
         if "token" in p:
@@ -138,11 +166,20 @@ class Converter:
             token = np.float64(p["token"]) * before[:, :, None, None]
             token *= self._steps[:, :, None] / scale
             kernels.append(token.reshape(count, -1, token.shape[-1]))
-        step = 2.0**-LOGIT_FRACTION_BITS
+        kernel, step = np.concatenate(kernels, axis=1), 2.0**-LOGIT_FRACTION_BITS
+        output = {"kernel": p["output"], "bias": p["output_bias"]}
+        if self._lean:
+            activated = self._found.scale("activated", 255)
+            return {
+                "hidden": layer(kernel, bias, scale, activated, inputs=(1,)),
+                "output": rectified_layer(output, activated, step, inputs=(1,)),
+            }
+        hidden = self._found.scale("hidden", GELU_ENTRIES // 2 - 1)
+        activated = self._found.scale("activated", TOP)
         return {
-            "hidden": layer(np.concatenate(kernels, axis=1), bias, scale, hidden, inputs=(1,)),
+            "hidden": layer(kernel, bias, scale, hidden, inputs=(1,)),
             "gelu": gelu_table(hidden, activated),
-            "output": layer(p["output"], p["output_bias"], activated, step, inputs=(1,)),
+            "output": layer(output["kernel"], output["bias"], activated, step, inputs=(1,)),
         }
 
 
@@ -172,9 +209,24 @@ def layer(kernel, bias, scale_in, scale_out, inputs: tuple = (0,), top: int = TO
     }
 
 
-def absorbed(dense: dict, norm: dict) -> tuple[np.ndarray, np.ndarray]:
+def rectified_layer(dense: dict, scale_in, scale_out, inputs: tuple = (0,), top: int = TOP) -> dict:
+    """`layer` behind a rectifier, whose outputs are ZERO less than they are meant."""
+    tree = layer(dense["kernel"], dense["bias"], scale_in, scale_out, inputs, top)
+    whole = tree["weights"].sum(inputs, dtype=np.int32)
+    return {**tree, "bias": tree["bias"] + np.int32(ZERO) * whole}
+
+
+def _scaled(p: dict, name: str, gain) -> dict:
+    """Parameters with the outputs of a dense layer among them multiplied."""
+    dense = {key: np.float64(value) * np.float64(gain) for key, value in p[name].items()}
+    return {**p, name: dense}
+
+
+def absorbed(dense: dict, norm: dict | None) -> tuple[np.ndarray, np.ndarray]:
     """Kernel (..., C, n) and bias (..., n) of a layer that sees inputs before `norm` scales them."""
     kernel, bias = np.float64(dense["kernel"]), np.float64(dense["bias"])
+    if norm is None:
+        return kernel, bias
     gain, added = (np.float64(norm[part]) for part in ("scale", "bias"))
     return kernel * gain[:, None], bias + added @ kernel
 

@@ -148,9 +148,10 @@ class IntegerMim:
         y = _read(p["local_read"], x)
         y = jnp.pad(y, ((1 - cut, 1 - cut), (1 - cut, 1 - cut), (0, 0)))
         x = _inner(x, cut)
-        local = depthwise_sum(y, p["local"]["weights"]) * p["local"]["scale"]
-        bias = p["local"]["bias"]
-        x = _add(x, local + _inner(bias, (bias.shape[0] - x.shape[0]) // 2), one)
+        local, bias = p["local"], p["local"]["bias"]
+        if bias.ndim == 3:  # laid out by place
+            bias = _inner(bias, (bias.shape[0] - x.shape[0]) // 2)
+        x = _add(x, depthwise_sum(y, local["weights"]) * local["scale"] + bias, one)
         y = _activation(_linear(_read(p["mlp_read"], x), p["expand"]), p)
         return _add(x, _linear(y, p["contract"]), one)
 

@@ -18,6 +18,7 @@ class _Head(nn.Module):
     num_codewords: int
     hidden: int
     dtype: jnp.dtype = jnp.float32
+    rectified: bool = False  # max(x, 0) instead of GELU
 
     sees_token = False
 
@@ -46,7 +47,7 @@ class _Head(nn.Module):
         if self.sees_token:
             causal = jax.vmap(_before)(w["token"], jnp.arange(self.num_codebooks))
             hidden = hidden + jnp.einsum("...e,meh->...mh", embedded.astype(self.dtype), causal)
-        logits = jnp.einsum("...mh,mhk->...mk", nn.gelu(hidden), w["output"])
+        logits = jnp.einsum("...mh,mhk->...mk", self._activation(hidden), w["output"])
         return at_least_float32(logits) + w["output_bias"]
 
     def one(self, context: jax.Array, embedded: jax.Array, m: jax.Array) -> jax.Array:
@@ -55,8 +56,11 @@ class _Head(nn.Module):
         hidden = context @ w["context"][m] + w["hidden_bias"][m]
         if self.sees_token:
             hidden = hidden + embedded.astype(self.dtype) @ _before(w["token"][m], m)
-        logits = nn.gelu(hidden) @ w["output"][m]
+        logits = self._activation(hidden) @ w["output"][m]
         return at_least_float32(logits) + w["output_bias"][m]
+
+    def _activation(self, hidden: jax.Array) -> jax.Array:
+        return nn.relu(hidden) if self.rectified else nn.gelu(hidden)
 
     def _cast(self, weights: dict[str, jax.Array]) -> dict[str, jax.Array]:
         # Log frequencies need more than the 8 bits of a bfloat16: the output bias stays float32.

@@ -8,7 +8,9 @@ from pqmim_jax.models.checks import activation_dtype, check_heads
 from pqmim_jax.models.heads import HEADS
 from pqmim_jax.models.layers.mixing import DepthwiseFilter, Mlp, WindowAttention
 
+TRUNKS = ("plain", "lean")
 _MASKED = -1  # any negative index stands for the mask
+_BRANCH_SCALE = 0.2  # of a lean trunk's branches when training begins
 
 
 class MimBlock(nn.Module):
@@ -27,6 +29,35 @@ class MimBlock(nn.Module):
         x = x + DepthwiseFilter(self.dtype, name="local")(normed)
         normed = nn.LayerNorm(dtype=self.dtype, name="mlp_norm")(x)
         return x + Mlp(self.mlp_ratio, self.dtype, name="mlp")(normed)
+
+
+class LeanBlock(nn.Module):
+    """Residual branches without normalisation, with rectifiers, and attention only if `attends`.
+
+    Made for exact integers, where normalisation, softmax and tables cost more than products.
+    """
+
+    heads: int
+    mlp_ratio: int
+    attends: bool
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(B, h, w, C) -> (B, h, w, C)."""
+        channels = x.shape[-1]
+        if self.attends:
+            attention = WindowAttention(self.heads, self.dtype, name="attention")
+            x = x + self._scale("attention_scale", channels) * attention(x)
+        local = DepthwiseFilter(self.dtype, name="local")
+        x = x + self._scale("local_scale", channels) * local(x)
+        y = nn.Dense(self.mlp_ratio * channels, dtype=self.dtype, name="expand")(x)
+        y = nn.Dense(channels, dtype=self.dtype, name="contract")(nn.relu(y))
+        return x + self._scale("mlp_scale", channels) * y
+
+    def _scale(self, name: str, channels: int) -> jax.Array:
+        scale = self.param(name, nn.initializers.constant(_BRANCH_SCALE), (channels,))
+        return scale.astype(self.dtype)
 
 
 class CodeEmbedding(nn.Module):
@@ -62,30 +93,39 @@ class MaskedImageModel(nn.Module):
     head: str
     head_width: int
     dtype: jnp.dtype = jnp.float32
+    trunk: str = "plain"  # or "lean": LeanBlock, attention in every second one, a rectified head
     remat: bool = False  # recompute the blocks in the backward pass: less memory, more time
 
     def setup(self):
         """Trunk and head; the embedding tables are shared between both."""
+        lean = self.trunk == "lean"
         self.embedding = CodeEmbedding(
             self.num_codebooks, self.num_codewords, self.embedding_dim, name="embedding"
         )
         self.stem = nn.Dense(self.width, dtype=self.dtype, name="stem")
-        block = nn.remat(MimBlock) if self.remat else MimBlock
+        kind = LeanBlock if lean else MimBlock
+        block = nn.remat(kind) if self.remat else kind
         self.blocks = [
-            block(self.heads, self.mlp_ratio, self.dtype, name=f"block_{i}")
+            block(
+                self.heads,
+                self.mlp_ratio,
+                *([i % 2 == 1] if lean else []),
+                self.dtype,
+                name=f"block_{i}",
+            )
             for i in range(self.depth)
         ]
-        self.norm = nn.LayerNorm(dtype=self.dtype, name="norm")
-        self.output = HEADS[self.head](
-            self.num_codebooks, self.num_codewords, self.head_width, self.dtype, name="head"
-        )
+        if not lean:
+            self.norm = nn.LayerNorm(dtype=self.dtype, name="norm")
+        size = (self.num_codebooks, self.num_codewords, self.head_width)
+        self.output = HEADS[self.head](*size, self.dtype, lean, name="head")
 
     def context(self, visible: jax.Array) -> jax.Array:
         """(B, h, w, M) int32, -1 = masked -> (B, h, w, width)."""
         x = self.stem(self.embedding(visible).astype(self.dtype))
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        return x if self.trunk == "lean" else self.norm(x)
 
     def head_logits(self, context: jax.Array, known: jax.Array, m: jax.Array) -> jax.Array:
         """Logits of sub-quantizer `m` at some tokens.
@@ -119,6 +159,8 @@ def build_mim(config, autoencoder, remat: bool = False) -> MaskedImageModel:
     """MIM from a config section and the section of the autoencoder that it codes for."""
     if config.head not in HEADS:
         raise ValueError(f"unknown MIM head {config.head!r}; choices: {', '.join(HEADS)}")
+    if (trunk := config.get("trunk", TRUNKS[0])) not in TRUNKS:
+        raise ValueError(f"unknown MIM trunk {trunk!r}; choices: {', '.join(TRUNKS)}")
     check_heads("mim.width", config.width, config.heads)
     fields = {k: v for k, v in dict(config).items() if k in MaskedImageModel.__dataclass_fields__}
     return MaskedImageModel(

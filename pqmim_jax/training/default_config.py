@@ -120,6 +120,10 @@ def _mim() -> ConfigDict:
             "heads": 4,
             "mlp_ratio": 4,
             "embedding_dim": 32,  # per sub-quantizer
+            # plain: normalised branches, GELU. lean: branches without normalisation, rectifiers,
+            # attention in every second block: a third of the work in exact integers. On codes of
+            # `small` (width 96, 4 blocks, 25 minutes of one core) it needed 1.6 to 3% fewer bits.
+            "trunk": "plain",
             "head": "depth",  # | independent (the paper's factorisation)
             "head_width": 128,  # hidden units per sub-quantizer
             "dtype": "float32",
