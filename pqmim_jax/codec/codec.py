@@ -267,7 +267,7 @@ class Codec:
           image: (H, W, 3) uint8 as it is coded.
           latents: its `encode_latents`; they come back as they are where nothing is refined.
         """
-        if not settings.refines or self.programs.correct is None:
+        if not settings.refines or not self.programs.can_correct:
             return latents, np.full(self.qualities, settings.rate_weight)
         grid, counts = self._grid(*image.shape[:2]), self.model.counts
         return refine(self.programs, grid, image, latents, self.codebooks, counts, settings)
