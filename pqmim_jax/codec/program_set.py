@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-# Tokens around a region's own that the autoencoder sees, on each side. Its filters reach further (a block
-# of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with two
-# tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
+# Tokens around a region's own that the autoencoder sees, on each side. Its filters reach further (a
+# block of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with
+# two tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
 AUTOENCODER_HALO = 4
 # Tokens around a region's own where `correct` knows the picture: a gradient need not be exact.
 REFINEMENT_HALO = 2

@@ -8,6 +8,7 @@ picture have one shape. It depends on the picture's size only, never on who comp
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -159,7 +160,7 @@ def _spans(n: int, count: int, halo: int) -> list[Span]:
     """`count` spans of one size, evenly spread; where two overlap, each owns a half."""
     size = _size(n, count, halo)
     starts = [i * (n - size) // max(1, count - 1) for i in range(count)]
-    middles = [(a + size + b) // 2 for a, b in zip(starts, starts[1:], strict=False)]
+    middles = [(a + size + b) // 2 for a, b in pairwise(starts)]
     return [
         Span(start, size, begin, end)
         for start, begin, end in zip(starts, [0, *middles], [*middles, n], strict=True)

@@ -84,8 +84,7 @@ def _filtering(programs, region, unfiltered, quality, tokens, picture) -> list[C
     """Jobs that filter a region's own pixels, with what the filter sees around them."""
     f, halo = programs.f, programs.filter_halo
     (top, bottom), (left, right) = (
-        span.near(n, halo)
-        for span, n in zip((region.rows, region.columns), tokens, strict=True)
+        span.near(n, halo) for span, n in zip((region.rows, region.columns), tokens, strict=True)
     )
     y, x = top - region.rows.start, left - region.columns.start
     near = (bottom - top, right - left)

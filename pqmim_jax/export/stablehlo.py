@@ -14,7 +14,13 @@ import jax.export
 import numpy as np
 
 from pqmim_jax.codec.networks import Networks
-from pqmim_jax.export.programs import ExportedProgram, describe, exported_programs
+from pqmim_jax.export.programs import (
+    ExportedProgram,
+    any_shape,
+    describe,
+    mim_programs,
+    region_programs,
+)
 from pqmim_jax.model_store import StoredModel
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -27,8 +33,8 @@ COMPATIBILITY = (
 
 def stablehlo_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
     """Manifest section "programs" and the files of a model, weights inside."""
-    networks = Networks(model)
-    programs = exported_programs(networks)
+    networks = Networks(model, inside=True)
+    programs = region_programs(networks, any_shape()) | mim_programs(networks)
     files = {
         f"{program.name}.stablehlo": _serialised(program)
         for segments in programs.values()
