@@ -158,6 +158,7 @@ DAMAGES = {
     "another window": (edited(lambda m: m["config"].update(window=9)), "'encode' is not of the"),
     "no head": (edited(lambda m: m["programs"].pop("head")), "damaged"),
     "another version": (edited(lambda m: m["config"].update(autoencoder_halo=9)), "version"),
+    "windows": (edited(lambda m: m["config"].pop("filter_halo")), "version: no usable filter_halo"),
     "repeated edges": (edited(lambda m: m["config"].pop("outside")), "outside is None, here zero"),
     "a file elsewhere": (edited(lambda m: m["files"].update({"../x": {}})), "outside its folder"),
     "a file too many": (edited(lambda m: m["files"].update(x={"bytes": 0})), "x: No such file"),

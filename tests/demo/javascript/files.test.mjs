@@ -120,7 +120,7 @@ test("files of another model, of too many pixels and of too few bytes are refuse
 
 test("a manifest that lacks something is one clear error", () => {
   const sizes = ["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"];
-  sizes.push("autoencoder_halo", "tokens_per_block", "mim_width");
+  sizes.push("autoencoder_halo", "filter_halo", "tokens_per_block", "mim_width");
   const config = { ...Object.fromEntries(sizes.map((name) => [name, 4])), outside: "zero" };
   const manifest = { format: "pqmim-export/1", kind: "onnx", fingerprint: "53e", config };
   checkManifest(manifest);
