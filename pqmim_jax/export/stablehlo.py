@@ -1,8 +1,9 @@
 """Models as StableHLO: `jax.export` artefacts, each for CPU, CUDA and TPU at once.
 
-Every input and output has a leading batch dimension of any size. Files need none: encoder and
-decoder of a file must call the context and the head with the same batch, at least where the MIM
-is in float32, since row 0 of a larger batch may differ in its last bits.
+Every input and output has a leading batch dimension of any size, and programs of the autoencoder
+take regions of any shape that lie inside the picture. Files need no batch: encoder and decoder of
+a file must call the context and the head with the same one, at least where the MIM is in float32,
+since row 0 of a larger batch may differ in its last bits.
 """
 
 from collections.abc import Iterator
@@ -16,12 +17,12 @@ import numpy as np
 from pqmim_jax.codec.networks import Networks
 from pqmim_jax.export.programs import (
     ExportedProgram,
-    any_shape,
     describe,
     mim_programs,
     region_programs,
 )
 from pqmim_jax.model_store import StoredModel
+from pqmim_jax.runtime.shapes import DIMENSIONS
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 BATCH = "batch"  # name of the leading dimension
@@ -34,9 +35,10 @@ COMPATIBILITY = (
 def stablehlo_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
     """Manifest section "programs" and the files of a model, weights inside."""
     networks = Networks(model, inside=True)
-    programs = region_programs(networks, any_shape()) | mim_programs(networks)
+    batch, *region = jax.export.symbolic_shape(", ".join((BATCH, *DIMENSIONS)))
+    programs = region_programs(networks, tuple(region)) | mim_programs(networks)
     files = {
-        f"{program.name}.stablehlo": _serialised(program)
+        f"{program.name}.stablehlo": _serialised(program, batch)
         for segments in programs.values()
         for program in segments
     }
@@ -53,7 +55,7 @@ def stablehlo_facts() -> dict:
     }
 
 
-def _serialised(program: ExportedProgram) -> bytes:
+def _serialised(program: ExportedProgram, batch) -> bytes:
     with program.network.arithmetic():
         stored = jax.tree.map(_smallest, program.params)
 
@@ -61,7 +63,6 @@ def _serialised(program: ExportedProgram) -> bytes:
             params = jax.tree.map(_widened, stored, program.params)
             return jax.vmap(lambda *inputs: program.function(params, *inputs))(*batches)
 
-        (batch,) = jax.export.symbolic_shape(BATCH)
         shapes = [
             jax.ShapeDtypeStruct((batch, *array.shape), array.dtype)
             for array in program.inputs.values()

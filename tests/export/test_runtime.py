@@ -155,7 +155,7 @@ DAMAGES = {
     "no length": (edited(unlisted_length), "damaged: KeyError"),
     "no config": (edited(lambda m: m.pop("config")), "damaged: KeyError"),
     "no decoder": (edited(lambda m: m["programs"].update(decode=[])), "no segments"),
-    "another window": (edited(lambda m: m["config"].update(window=9)), "'encode' is not of the"),
+    "another window": (edited(lambda m: m["config"].update(window=9)), "'context' is not of the"),
     "no head": (edited(lambda m: m["programs"].pop("head")), "damaged"),
     "another version": (edited(lambda m: m["config"].update(autoencoder_halo=9)), "version"),
     "windows": (edited(lambda m: m["config"].pop("filter_halo")), "version: no usable filter_halo"),
