@@ -46,7 +46,7 @@ class Codec:
         """Loads a packaged model by name, or a model folder, or a training workdir.
 
         Args:
-          threads: how many windows are coded at once (any number gives the same bytes).
+          threads: how many windows or regions are coded at once (any number gives the same bytes).
 
         Raises:
           ModelError: there is no such model, or its files are damaged.
