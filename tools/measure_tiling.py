@@ -1,4 +1,4 @@
-"""How far a picture coded in windows is from the same picture in one window.
+"""How far a picture coded in regions is from the same picture in one region.
 
     python tools/measure_tiling.py PICTURES... [--quality Q] [--model NAME]
 
@@ -36,7 +36,7 @@ def main() -> int:
     worst = 0
     for path in options.pictures:
         image = read_image(path)
-        indices, expected = in_one_window(codec, image, quality)
+        indices, expected = in_one_region(codec, image, quality)
         tiled = codec.decode_indices(indices, quality, image.shape[:2])
         difference = np.abs(tiled.astype(int) - expected.astype(int))
         changed = np.mean(codec.nearest_indices(image) != indices)
@@ -50,7 +50,7 @@ def main() -> int:
     return int(worst > ALLOWED)
 
 
-def in_one_window(codec: Codec, image: np.ndarray, quality: int) -> tuple[np.ndarray, np.ndarray]:
+def in_one_region(codec: Codec, image: np.ndarray, quality: int) -> tuple[np.ndarray, np.ndarray]:
     """Nearest indices (h, w, M), and the picture that the decoder network makes of them."""
     model, f = codec.model, codec.pixels_per_token
     network = build_autoencoder(ConfigDict(model.config["autoencoder"]))

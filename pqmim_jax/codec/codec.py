@@ -46,7 +46,7 @@ class Codec:
         """Loads a packaged model by name, or a model folder, or a training workdir.
 
         Args:
-          threads: how many windows are coded at once (any number gives the same bytes).
+          threads: how many windows or regions are coded at once (any number gives the same bytes).
 
         Raises:
           ModelError: there is no such model, or its files are damaged.
@@ -270,7 +270,7 @@ class Codec:
           image: (H, W, 3) uint8 as it is coded.
           latents: its `encode_latents`; they come back as they are where nothing is refined.
         """
-        if not settings.refines or self.programs.correct is None:
+        if not settings.refines or not self.programs.can_correct:
             return latents, np.full(self.qualities, settings.rate_weight)
         grid, counts = self._grid(*image.shape[:2]), self.model.counts
         return refine(self.programs, grid, image, latents, self.codebooks, counts, settings)

@@ -12,17 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, REFINEMENT_HALO, TOKENS_PER_BLOCK
+from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK, filter_halo
 from pqmim_jax.codec.tables import cumulative_table
 from pqmim_jax.integer import bounds
 from pqmim_jax.integer.arithmetic import from_bytes, to_bytes
 from pqmim_jax.integer.network import IntegerMim, carried, laid_out
 from pqmim_jax.model_store import StoredModel
 
+_OF_THE_FILTER = ("post_filter", "quality_bias")  # the latter every call of the autoencoder needs
+_QUALITY = jax.ShapeDtypeStruct((), np.int32)
+
 
 @dataclass(frozen=True)
 class Network:
-    """function(params, *inputs) -> array, for one window or one block of tokens."""
+    """function(params, *inputs) -> array, for one region, window or block of tokens."""
 
     function: Callable
     params: dict
@@ -35,92 +38,111 @@ class Networks:
     The modules are built when a function is traced: a cached program needs no Flax at all.
     """
 
-    def __init__(self, model: StoredModel):
-        """Raises ModelError if numbers of the MIM could leave the range where they are exact."""
+    def __init__(self, model: StoredModel, *, inside: bool = False):
+        """Networks of a model.
+
+        Args:
+          inside: regions lie inside the picture (else, their ends may reach beyond its end).
+
+        Raises:
+          ModelError: numbers of the MIM could leave the range where they are exact.
+        """
         self._config = model.config
         section, codec = model.config["autoencoder"], model.config["codec"]
         self.num_codebooks = section["num_codebooks"]
         self.num_codewords = section["num_codewords"]
         self.latent_width = self.num_codebooks * section["codeword_dim"]
         self.f, self.window, self._halo = section["f"], codec["window"], codec["halo"]
-        self._side = self.window + 2 * AUTOENCODER_HALO
+        self.filter_halo = filter_halo(section)
+        self._inside = inside
         self.refines = codec.get("refinement_steps", 0) > 0
         self._mim = IntegerMim(model.config["mim"]["heads"], model.config["mim"]["depth"])
-        self._autoencoder_params = model.autoencoder
+        # A call takes as long as its parameters are many: each program gets its own only.
+        self._params = {
+            "autoencoder": model.autoencoder,
+            "filter": {k: v for k, v in model.autoencoder.items() if k in _OF_THE_FILTER},
+        }
         bounds.check(model.mim, self.window + 2 * self._halo)
         self._mim_params = carried(model.mim)
 
     @property
-    def encode(self) -> Network:
-        """See `ProgramSet.encode`."""
-        side = self._side
+    def autoencoder_params(self) -> dict:
+        """Parameters of encode, decode and correct; filter has some of them."""
+        return self._params["autoencoder"]
+
+    def encode(self, shape: tuple) -> Network:
+        """See `ProgramSet.encode`; rows and columns may be symbolic in all of these."""
 
         def function(params, image, mask):
             x = image[None].astype(jnp.float32) / 255.0 - 0.5
             sub_vectors = self._autoencoder.apply(
                 {"params": params}, x, mask[None], method="sub_vectors"
             )
-            return _inner(sub_vectors[0].reshape(side, side, -1), AUTOENCODER_HALO)
+            return sub_vectors[0].reshape(*mask.shape, -1)
 
-        image = jax.ShapeDtypeStruct((side * self.f, side * self.f, 3), np.uint8)
-        return Network(function, self._autoencoder_params, {"image": image, "mask": self._mask})
+        inputs = {"image": self._pixels(shape, np.uint8), "mask": _mask(shape)}
+        return Network(function, self._params["autoencoder"], inputs)
 
-    @property
-    def decode(self) -> Network:
+    def decode(self, shape: tuple) -> Network:
         """See `ProgramSet.decode`."""
-        side = self._side
 
         def function(params, latents, quality, mask):
+            codewords = latents.reshape(1, *mask.shape, self.num_codebooks, -1)
             apply = functools.partial(self._autoencoder.apply, {"params": params})
-            codewords = latents.reshape(1, side, side, self.num_codebooks, -1)
-            image = apply(codewords, quality[None], mask[None], method="unfiltered")
-            # The post-filter reaches less far than the halo: less of it to compute.
-            edge = AUTOENCODER_HALO - self._filter_halo
-            image, mask = _inner(image[0], edge * self.f), _inner(mask, edge)
-            image = apply(image[None], quality[None], mask[None], method="filtered")
-            inner = _inner(image[0], self._filter_halo * self.f)
-            return jnp.clip(jnp.round((inner + 0.5) * 255.0), 0, 255).astype(jnp.uint8)
+            return apply(codewords, quality[None], mask[None], method="unfiltered")[0]
 
-        inputs = {
-            "latents": jax.ShapeDtypeStruct((side, side, self.latent_width), np.float32),
-            "quality": jax.ShapeDtypeStruct((), np.int32),
-            "mask": self._mask,
-        }
-        return Network(function, self._autoencoder_params, inputs)
+        inputs = {"latents": self._latents(shape), "quality": _QUALITY, "mask": _mask(shape)}
+        return Network(function, self._params["autoencoder"], inputs)
 
-    @property
-    def correct(self) -> Network:
+    def filter(self, shape: tuple) -> Network:
+        """See `ProgramSet.filter`; without the mask where all is inside of the picture."""
+
+        def function(params, unfiltered, quality, mask=None):
+            image = self._filtered(params, unfiltered, quality, mask)
+            return jnp.clip(jnp.round((image + 0.5) * 255.0), 0, 255).astype(jnp.uint8)
+
+        inputs = {"unfiltered": self._pixels(shape, np.float32), "quality": _QUALITY}
+        inputs |= {} if self._inside else {"mask": _mask(shape)}
+        return Network(function, self._params["filter"], inputs)
+
+    def correct(self, shape: tuple) -> Network:
         """See `ProgramSet.correct`."""
-        side = self.window + 2 * REFINEMENT_HALO
 
         def function(params, latents, quality, image, mask):
-            apply = functools.partial(self._autoencoder.apply, {"params": params})
-            target = image[None].astype(jnp.float32) / 255.0 - 0.5
-            weights = jnp.repeat(jnp.repeat(mask, self.f, 0), self.f, 1)[None, :, :, None]
+            from pqmim_jax.models.layers.presence import zero_outside
+
+            target = image.astype(jnp.float32) / 255.0 - 0.5
 
             def decode(latents):
-                codewords = latents.reshape(1, side, side, self.num_codebooks, -1)
-                return apply(codewords, quality[None], mask[None], method="unfiltered")
+                codewords = latents.reshape(1, *mask.shape, self.num_codebooks, -1)
+                apply = functools.partial(self._autoencoder.apply, {"params": params})
+                return apply(codewords, quality[None], mask[None], method="unfiltered")[0]
 
             decoded, pull_back = jax.vjp(decode, latents)
-            # What the post-filter adds, half a token beyond the window and no further: a gradient
-            # need not be exact. Nor does it count how that changes with the latents, which would
-            # take longer than all the rest.
-            cells = jnp.repeat(jnp.repeat(mask, 2, 0), 2, 1)  # of half a token a side
-            cut = 2 * REFINEMENT_HALO - 1
-            edge, near = cut * self.f // 2, _inner(cells, cut)[None]
-            inner = _inner(decoded[0], edge)[None]
-            added = apply(inner, quality[None], near, method="filtered") - inner
-            error = target - decoded - jnp.pad(added, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-            return _inner(pull_back(weights * error)[0], REFINEMENT_HALO)
+            # How what the post-filter adds changes with the latents does not count: that would
+            # take longer than all the rest, and a gradient need not be exact.
+            filtered = self._filtered(params, decoded, quality, None if self._inside else mask)
+            error = zero_outside((target - filtered)[None], mask[None])[0]
+            return pull_back(error)[0]
 
         inputs = {
-            "latents": jax.ShapeDtypeStruct((side, side, self.latent_width), np.float32),
-            "quality": jax.ShapeDtypeStruct((), np.int32),
-            "image": jax.ShapeDtypeStruct((side * self.f, side * self.f, 3), np.uint8),
-            "mask": jax.ShapeDtypeStruct((side, side), np.float32),
+            "latents": self._latents(shape),
+            "quality": _QUALITY,
+            "image": self._pixels(shape, np.uint8),
+            "mask": _mask(shape),
         }
-        return Network(function, self._autoencoder_params, inputs)
+        return Network(function, self._params["autoencoder"], inputs)
+
+    def _filtered(self, params, pixels, quality, mask) -> jax.Array:
+        mask = None if mask is None else mask[None]
+        arguments = pixels[None], quality[None], mask
+        return self._autoencoder.apply({"params": params}, *arguments, method="filtered")[0]
+
+    def _pixels(self, shape: tuple, dtype) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((shape[0] * self.f, shape[1] * self.f, 3), dtype)
+
+    def _latents(self, shape: tuple) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((*shape, self.latent_width), np.float32)
 
     @property
     def context(self) -> Network:
@@ -157,16 +179,6 @@ class Networks:
         params = {**self._mim_params["head"], "embedding": self._mim_params["embedding"]}
         return Network(function, params, inputs)
 
-    @property
-    def _filter_halo(self) -> int:
-        """Tokens around a window that its post-filter sees: all it reaches, if there are."""
-        from pqmim_jax.models.post_filter import reach
-
-        model = self._autoencoder
-        if not model.post_filter_width:
-            return 0
-        return min(-(-reach(model.post_filter_depth) // self.f), AUTOENCODER_HALO)
-
     @cached_property
     def _autoencoder(self):
         from ml_collections import ConfigDict
@@ -175,10 +187,6 @@ class Networks:
 
         return build_autoencoder(ConfigDict(self._config["autoencoder"]))
 
-    @property
-    def _mask(self) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((self._side, self._side), np.float32)
 
-
-def _inner(x: jax.Array, edge: int) -> jax.Array:
-    return x[edge : x.shape[0] - edge, edge : x.shape[1] - edge]
+def _mask(shape: tuple) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, np.float32)

@@ -6,14 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-# Tokens around a window that the autoencoder sees, on each side. Its filters reach further (a block
-# of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with two
-# tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
+# Tokens around a region's own that the autoencoder sees, on each side. Its filters reach further (a
+# block of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with
+# two tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
 AUTOENCODER_HALO = 4
-# Tokens around a window where `correct` knows the picture: a gradient need not be exact.
+# Tokens around a region's own where `correct` knows the picture: a gradient need not be exact.
 REFINEMENT_HALO = 2
-# What programs see beyond a picture's border, as in training. Programs that were exported for
-# repeated edges would take the mask of `models.layers.presence` for weights.
+# What programs see beyond a picture's border, as in training.
 OUTSIDE = "zero"
 TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
 
@@ -24,7 +23,22 @@ class SegmentedProgram:
 
     first: Callable[..., tuple]
     rest: list[Callable[..., tuple]]
-    state_bytes: int  # the most that one window keeps from one segment to the next
+    state_bytes: int  # the most that one region keeps from one segment to the next
+
+
+def filter_halo(section: dict) -> int:
+    """Tokens around others that an autoencoder's post-filter sees: all it reaches, if there are.
+
+    Args:
+      section: "autoencoder" of a model's config.
+
+    Returns:
+      0..AUTOENCODER_HALO. The formula is that of `models.post_filter.reach`, without its packages.
+    """
+    if not section.get("post_filter_width", 0):
+        return 0
+    reach = 2 * (section.get("post_filter_depth", 4) + 2) + 1
+    return min(-(-reach // section["f"]), AUTOENCODER_HALO)
 
 
 class Model(Protocol):
@@ -40,38 +54,45 @@ class Model(Protocol):
 class ProgramSet(Protocol):
     """The programs of a model; safe to call from several threads.
 
-    Shapes: `side` is a window with its halo, AUTOENCODER_HALO for encode and decode,
-    REFINEMENT_HALO for correct and the model's own for context; T = TOKENS_PER_BLOCK.
+    Those of the autoencoder are asked for by the shape of a region, (rows, cols) tokens. Their
+    results are of the whole region; which part of it counts is the caller's business. `side` is a
+    window with the model's own halo; T = TOKENS_PER_BLOCK.
     """
 
     f: int  # pixels a side of a token
     window: int  # tokens a side
     latent_width: int  # M*d
+    filter_halo: int  # tokens, see `filter_halo` above
+    # Every shape is compiled: regions had better have few, and may reach beyond the picture's end.
+    # Elsewhere they lie inside the picture.
+    few_shapes: bool
+    can_correct: bool  # whether there is `correct`, which only encoders call
 
     def map(self, run: Callable, items: Iterable) -> list:
         """`[run(item) for item in items]`, several at once."""
 
-    @property
-    def encode(self) -> SegmentedProgram:
-        """Segments of: (side*f, side*f, 3) uint8 window and (side, side) float32 mask, as in
-        `models.layers.presence`, -> (window, window, M*d) float32 latents.
+    def encode(self, shape: tuple[int, int]) -> SegmentedProgram:
+        """Segments of: (rows*f, cols*f, 3) uint8 pixels and (rows, cols) float32 mask, as in
+        `models.layers.presence`, -> (rows, cols, M*d) float32 latents.
 
         As compared with the codewords: l2-normalised if the model is.
         """
 
-    @property
-    def decode(self) -> SegmentedProgram:
-        """Segments of: (side, side, M*d) float32 codewords, quality int32 and (side, side)
-        float32 mask -> (window*f, window*f, 3) uint8.
+    def decode(self, shape: tuple[int, int]) -> SegmentedProgram:
+        """Segments of: (rows, cols, M*d) float32 codewords, quality int32 and (rows, cols)
+        float32 mask -> (rows*f, cols*f, 3) float32 for `filter`.
         """
 
-    @property
-    def correct(self) -> Callable[..., np.ndarray] | None:
-        """(side, side, M*d) float32 codewords, quality int32, (side*f, side*f, 3) uint8 window of
-        the picture and (side, side) float32 mask of its tokens -> (window, window, M*d) float32:
-        minus half the gradient of the squared error of `decode`, a change of the codewords that
-        lowers it; what a post-filter adds counts as constant. Only encoders call it; None where
-        it was not exported.
+    def filter(self, shape: tuple[int, int]) -> Callable[..., np.ndarray]:
+        """What `decode` gave, quality int32 and (rows, cols) float32, 1 inside of the picture and
+        0 beyond -> (rows*f, cols*f, 3) uint8: the post-filter, if there is one.
+        """
+
+    def correct(self, shape: tuple[int, int]) -> Callable[..., np.ndarray]:
+        """(rows, cols, M*d) float32 codewords, quality int32, (rows*f, cols*f, 3) uint8 pixels of
+        the picture and (rows, cols) float32, 1 inside of it -> (rows, cols, M*d) float32: minus
+        half the gradient of the squared error of the decoded picture, a change of the codewords
+        that lowers it; what a post-filter adds counts as constant.
         """
 
     @property

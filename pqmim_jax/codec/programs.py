@@ -1,6 +1,6 @@
 """The compiled programs of a codec, and how they are run.
 
-Each program works on one window (or one block of tokens), is compiled for one thread, and is run
+Each program works on one region, window or block of tokens, is compiled for one thread, and is run
 from a pool of threads. Sums inside a program are then always made in the same order, so results
 do not depend on the number of cores, and cores are still all used.
 """
@@ -8,6 +8,7 @@ do not depend on the number of cores, and cores are still all used.
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
+from threading import Lock
 
 import jax
 import numpy as np
@@ -23,36 +24,39 @@ from pqmim_jax.model_store import StoredModel
 class Programs:
     """A `ProgramSet` in JAX: compiled (or read from the disk cache) on first use."""
 
+    few_shapes = can_correct = True
+
     def __init__(self, model: StoredModel, threads: int | None = None):
-        """`threads`: how many windows are worked on at once; default one a core."""
+        """`threads`: how many regions are worked on at once; default one a core."""
         start_backend()
         self._config = model.config
         self._networks = Networks(model)
         self.f, self.window = self._networks.f, self._networks.window
         self.latent_width = self._networks.latent_width
+        self.filter_halo = self._networks.filter_halo
+        self._of_shapes: dict[tuple, Callable | SegmentedProgram] = {}
+        self._lock = Lock()
         self._pool = ThreadPoolExecutor(threads or usable_cores())
 
     def map(self, run: Callable, items: Iterable) -> list:
         """`[run(item) for item in items]`, several at once."""
         return list(self._pool.map(run, items))
 
-    @cached_property
-    def encode(self) -> SegmentedProgram:
+    def encode(self, shape: tuple[int, int]) -> SegmentedProgram:
         """See `ProgramSet.encode`."""
-        return self._compile_segments("encode", self._networks.encode)
+        return self._once("encode", shape, self._compile_segments)
 
-    @cached_property
-    def decode(self) -> SegmentedProgram:
+    def decode(self, shape: tuple[int, int]) -> SegmentedProgram:
         """See `ProgramSet.decode`."""
-        return self._compile_segments("decode", self._networks.decode)
+        return self._once("decode", shape, self._compile_segments)
 
-    @cached_property
-    def correct(self) -> Callable[..., np.ndarray]:
+    def filter(self, shape: tuple[int, int]) -> Callable[..., np.ndarray]:
+        """See `ProgramSet.filter`."""
+        return self._once("filter", shape, self._compile_region)
+
+    def correct(self, shape: tuple[int, int]) -> Callable[..., np.ndarray]:
         """See `ProgramSet.correct`."""
-        network, params = self._networks.correct, self._autoencoder_params
-        arguments = (params, *network.inputs.values())
-        program = compiled("correct", self._config, lambda: network.function, arguments)
-        return lambda *inputs: np.asarray(program(params, *inputs))
+        return self._once("correct", shape, self._compile_region)
 
     @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -71,9 +75,24 @@ class Programs:
         program = compiled(name, self._config, lambda: network.function, arguments)
         return lambda *inputs: np.asarray(program(params, *inputs))
 
+    def _once(self, name: str, shape: tuple[int, int], compile_it: Callable):
+        """The program of a role for regions of a shape."""
+        with self._lock:
+            if (name, shape) not in self._of_shapes:
+                network = getattr(self._networks, name)(shape)
+                self._of_shapes[name, shape] = compile_it(name, network)
+            return self._of_shapes[name, shape]
+
     @cached_property
     def _autoencoder_params(self):
-        return jax.device_put(self._networks.encode.params)
+        return jax.device_put(self._networks.autoencoder_params)
+
+    def _compile_region(self, name: str, network: Network) -> Callable[..., np.ndarray]:
+        """A program of the autoencoder without sums over the picture."""
+        params = {part: self._autoencoder_params[part] for part in network.params}
+        arguments = (params, *network.inputs.values())
+        program = compiled(name, self._config, lambda: network.function, arguments)
+        return lambda *inputs: np.asarray(program(params, *inputs))
 
     def _compile_segments(self, name: str, network: Network) -> SegmentedProgram:
         """Segments of a program of the autoencoder; each cached one tells the next one's shapes."""

@@ -8,15 +8,16 @@ encoders gain from such a search is known from Yang et al. 2020 (arXiv 2006.0424
 knows nothing of it.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from pqmim_jax.codec.program_set import REFINEMENT_HALO, ProgramSet
 from pqmim_jax.codec.quantization import squared_distances, static_prices
+from pqmim_jax.codec.regions import Region
 from pqmim_jax.codec.settings import Settings
+from pqmim_jax.codec.transform import STEP, regions_of
 from pqmim_jax.codec.windows import WindowGrid
 
+MAX_REGION = 1024  # tokens that a region shows: a gradient keeps what every layer did
 # All tokens move at once, and each is pulled by an error that its neighbours are about to mend as
 # well: steps overshoot. The next step sets that right; the last one, which no other follows, goes
 # less far.
@@ -49,48 +50,51 @@ def refine(
       (h, w, M, d) float32, sub-vectors from `settings.quality` on as they were, and (M,) float32,
       lambda of the choice among codewords for them.
     """
-    grid = replace(grid, halo=REFINEMENT_HALO)
+    regions = regions_of(programs, grid.tokens, REFINEMENT_HALO, MAX_REGION, STEP)
     sent = settings.quality
     prices = _SHARE_OF_STATIC_BITS * static_prices(counts)[:sent]
     weight = np.full(len(counts), settings.rate_weight, np.float32)  # of the network's latents
     steps = [1.0] * (settings.refinement_steps - 1) + [_LAST_STEP]
     for step in steps:
-        indices = _cheapest(programs, grid, latents, codebooks, weight[:sent, None] * prices)
+        indices = _cheapest(programs, regions, latents, codebooks, weight[:sent, None] * prices)
         curvature = step * np.array(settings.curvature, np.float32)
         weight = settings.rate_weight / curvature
-        latents = _moved(programs, grid, image, latents, codebooks, indices, curvature[:sent, None])
+        change = _change(programs, regions, grid.f, image, latents.shape, codebooks, indices)
+        chosen = codebooks[np.arange(sent), indices]
+        latents = latents.copy()
+        latents[:, :, :sent] = chosen + change[:, :, :sent] / curvature[:sent, None]
     return latents, weight
 
 
-def _cheapest(programs, grid, latents, codebooks, penalties) -> np.ndarray:
-    """(h, w, n) int32: codewords by distance and penalties (n, K), window by window."""
-    indices = np.zeros((*grid.tokens, len(penalties)), np.int32)
+def _cheapest(programs, regions, latents, codebooks, penalties) -> np.ndarray:
+    """(h, w, n) int32: codewords by distance and penalties (n, K), region by region."""
+    indices = np.zeros((*latents.shape[:2], len(penalties)), np.int32)
 
-    def choose(origin: tuple[int, int]) -> None:
-        y, x = grid.window_positions(origin).T
+    def choose(region: Region) -> None:
+        own = region.rows.own(1), region.columns.own(1)
+        wanted = latents[own]
+        flat = wanted.reshape(-1, *wanted.shape[2:])
         for m, penalty in enumerate(penalties):
-            distances = squared_distances(latents[y, x, m], codebooks[m])
-            indices[y, x, m] = np.argmin(distances + penalty, axis=-1)
+            distances = squared_distances(flat[:, m], codebooks[m])
+            best = np.argmin(distances + penalty, axis=-1)
+            indices[(*own, m)] = best.reshape(wanted.shape[:2])
 
-    programs.map(choose, grid.origins)
+    programs.map(choose, regions)
     return indices
 
 
-def _moved(programs, grid, image, latents, codebooks, indices, curvature) -> np.ndarray:
-    """(h, w, M, d): the codewords of `indices` less the gradient over `curvature` (n, 1)."""
-    moved, sent = latents.copy(), len(curvature)
-    each, quality = np.arange(sent), np.int32(sent)
+def _change(programs, regions, f, image, shape, codebooks, indices) -> np.ndarray:
+    """`shape` (h, w, M, d): what `ProgramSet.correct` says of the codewords of `indices`."""
+    tokens, sent = indices.shape[:2], indices.shape[2]
+    change, each = np.zeros(shape, np.float32), np.arange(sent)
+    correct = programs.correct(regions[0].shape)
 
-    def move(origin: tuple[int, int]) -> None:
-        near = grid.codes_of(indices, origin)
-        codewords = np.zeros((*near.shape[:2], *latents.shape[2:]), np.float32)
-        codewords[:, :, :sent] = codebooks[each, near]
-        window = codewords.reshape(*near.shape[:2], -1)
-        pixels, mask = grid.pixels_of(image, origin), grid.inside_of(origin)
-        change = programs.correct(window, quality, pixels, mask).reshape(-1, *latents.shape[2:])
-        y, x = grid.window_positions(origin).T
-        rows = (y - origin[0]) * grid.window + x - origin[1]
-        moved[y, x, :sent] = codebooks[each, indices[y, x]] + change[rows, :sent] / curvature
+    def look(region: Region) -> None:
+        codewords = np.zeros((*region.shape, *shape[2:]), np.float32)
+        codewords[:, :, :sent] = codebooks[each, region.shown(indices)]
+        flat, pixels = codewords.reshape(*region.shape, -1), region.shown(image, f)
+        result = correct(flat, np.int32(sent), pixels, region.inside(tokens))
+        region.place(change, result.reshape(codewords.shape))
 
-    programs.map(move, grid.origins)
-    return moved
+    programs.map(look, regions)
+    return change

@@ -1,7 +1,7 @@
-"""A network cut into segments at its `picture_sums`, to be run on windows side by side.
+"""A network cut into segments at its `picture_sums`, to be run on regions side by side.
 
-A segment ends where a sum over tokens is known for its window, and the next one starts from the
-total over all windows. What lives across the cut is found in the traced program, so the network
+A segment ends where a sum over tokens is known for its region, and the next one starts from the
+total over all regions. What lives across the cut is found in the traced program, so the network
 itself is written, and trained, as one function.
 """
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pqmim_jax.export.errors import UnsupportedOperationError
 
-OPSET = 18
+OPSET = 20
 IR_VERSION = 10  # read by ONNX Runtime since 1.18, and by its build for browsers
 CONTRIBUTED = "com.microsoft"  # domain of ONNX Runtime's own operations
 _DTYPES = {
@@ -62,7 +62,7 @@ class Graph:
         out = Tensor(f"{op}_{len(self._nodes)}", tuple(shape), np.dtype(dtype))
         onnx_dtype(dtype)
         names = [tensor.name if tensor else "" for tensor in inputs]
-        self._nodes.append(helper.make_node(op, names, [out.name], **attributes))
+        self._node(op, names, [out.name], **attributes)
         return out
 
     def add_split(self, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
@@ -70,9 +70,13 @@ class Graph:
         shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
         outs = [Tensor(f"Split_{len(self._nodes)}_{i}", s, x.dtype) for i, s in enumerate(shapes)]
         names = [x.name, self.constant(np.array(sizes, np.int64)).name]
-        node = helper.make_node("Split", names, [out.name for out in outs], axis=axis)
-        self._nodes.append(node)
+        self._node("Split", names, [out.name for out in outs], axis=axis)
         return outs
+
+    def _node(self, op: str, inputs: list[str], outputs: list[str], **attributes) -> None:
+        # Some releases of ONNX Runtime refuse two nodes of one name, no name among them.
+        node = helper.make_node(op, inputs, outputs, name=outputs[0], **attributes)
+        self._nodes.append(node)
 
     def constant(self, value: np.ndarray, name: str | None = None) -> Tensor:
         """A tensor of known values; equal ones are stored once.
@@ -134,14 +138,14 @@ class Graph:
     def finish(self, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> onnx.ModelProto:
         """The checked model; `outputs` maps the names they get to tensors of the graph."""
         for name, tensor in outputs.items():
-            self._nodes.append(helper.make_node("Identity", [tensor.name], [name]))
-        used = {name for node in self._nodes for name in node.input}
+            self._node("Identity", [tensor.name], [name])
+        nodes, needed = self._needed(outputs)
         graph = helper.make_graph(
-            self._nodes,
+            nodes,
             self._name,
             [_value_info(name, tensor) for name, tensor in inputs.items()],
             [_value_info(name, tensor) for name, tensor in outputs.items()],
-            [each for each in self._initializers if each.name in used],
+            [each for each in self._initializers if each.name in needed],
         )
         model = helper.make_model(
             graph,
@@ -151,6 +155,15 @@ class Graph:
         )
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def _needed(self, outputs: Iterable[str]) -> tuple[list[onnx.NodeProto], set[str]]:
+        """Nodes that some output depends on, and the names of all tensors that these read."""
+        needed, nodes = set(outputs), []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                nodes.append(node)
+        return nodes[::-1], needed
 
 
 def _value_info(name: str, tensor: Tensor) -> onnx.ValueInfoProto:

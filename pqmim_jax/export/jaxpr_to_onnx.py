@@ -15,6 +15,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 from pqmim_jax.export import products, shape_operations
 from pqmim_jax.export.errors import UnsupportedOperationError
+from pqmim_jax.export.gelu import Gelus
 from pqmim_jax.export.graph import Graph, Tensor
 from pqmim_jax.export.named_functions import NAMED
 from pqmim_jax.export.operations import RULES
@@ -77,8 +78,13 @@ def _run(graph: Graph, closed: ClosedJaxpr, arguments: list) -> list:
             return np.asarray(variable.val, variable.aval.dtype)
         return values[variable]
 
+    gelus = Gelus(jaxpr)
     for eqn in jaxpr.eqns:
-        results = _equation(graph, eqn, [read(v) for v in eqn.invars])
+        x = gelus.argument(eqn)
+        if x is not None:
+            results = [_gelu(graph, _as_tensor(graph, values[x]))]
+        else:
+            results = _equation(graph, eqn, [read(v) for v in eqn.invars])
         values |= dict(zip(eqn.outvars, results, strict=True))
     return [read(v) for v in jaxpr.outvars]
 
@@ -104,5 +110,13 @@ def _equation(graph: Graph, eqn, operands: list) -> list:
     return results if isinstance(results, list) else [results]
 
 
+def _gelu(graph: Graph, x: Tensor) -> Tensor:
+    return graph.add("Gelu", [x], x.shape, x.dtype, approximate="tanh")
+
+
 def _as_tensor(graph: Graph, value) -> Tensor:
-    return graph.constant(value) if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray):
+        return value
+    # Arrays of one value need not be stored: as tensors, they may be broadcast later.
+    uniform = value.size > 1 and np.all(value == value.flat[0])
+    return graph.constant(value.reshape(-1)[:1].reshape((1,) * value.ndim) if uniform else value)

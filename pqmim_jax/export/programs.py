@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import jax
+import jax.export
 import numpy as np
 
 from pqmim_jax.codec.networks import Network, Networks
 from pqmim_jax.codec.segments import cut_into_segments
 from pqmim_jax.coding import MAX_FIXED_LOGIT
-from pqmim_jax.runtime.shapes import UNCUT_ROLES
+from pqmim_jax.runtime.shapes import DIMENSIONS, UNCUT_ROLES
 
 
 @dataclass(frozen=True)
@@ -24,24 +25,47 @@ class ExportedProgram:
     network: Network  # that it is, or is a part of
 
 
-def exported_programs(networks: Networks) -> dict[str, list[ExportedProgram]]:
-    """Programs by their role: "encode" and "decode" in segments, the others alone.
+Programs = dict[str, list[ExportedProgram]]
+
+
+def region_programs(networks: Networks, shape: tuple) -> Programs:
+    """Programs of the autoencoder for regions of a shape, by role, some in segments.
 
     "correct" is there only for models that refine their latents.
+
+    Args:
+      shape: rows and columns, perhaps symbolic.
     """
     programs = {
-        "encode": list(_segments("encode", networks.encode, "latents")),
-        "decode": list(_segments("decode", networks.decode, "pixels")),
-        "context": [_whole("context", networks.context, "context")],
-        "head": [_whole("head", networks.head_to_fixed_logits, "fixed_logits")],
+        "encode": list(_segments("encode", networks.encode(shape), "latents")),
+        "decode": list(_segments("decode", networks.decode(shape), "unfiltered")),
+        "filter": [_whole("filter", networks.filter(shape), "pixels")],
     }
     if networks.refines:
-        programs["correct"] = [_whole("correct", networks.correct, "change")]
+        programs["correct"] = [_whole("correct", networks.correct(shape), "change")]
     return programs
 
 
+def mim_programs(networks: Networks) -> Programs:
+    """Programs of the MIM by role."""
+    return {
+        "context": [_whole("context", networks.context, "context")],
+        "head": [_whole("head", networks.head_to_fixed_logits, "fixed_logits")],
+    }
+
+
+def any_shape() -> tuple:
+    """Symbolic rows and columns of a region."""
+    return jax.export.symbolic_shape(", ".join(DIMENSIONS))
+
+
+def sizes(array: jax.ShapeDtypeStruct) -> list[int | str]:
+    """Its shape, symbolic sizes as text."""
+    return [size if isinstance(size, int) else str(size) for size in array.shape]
+
+
 def describe(
-    programs: dict[str, list[ExportedProgram]],
+    programs: Programs,
     networks: Networks,
     suffix: str,
     leading: tuple[str, ...] = (),
@@ -58,7 +82,7 @@ def describe(
         return [
             {
                 "name": name,
-                "shape": [*leading, *array.shape],
+                "shape": [*leading, *sizes(array)],
                 "dtype": np.dtype(array.dtype).name,
                 "range": limits.get(name),
             }

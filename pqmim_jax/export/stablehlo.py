@@ -1,7 +1,8 @@
 """Models as StableHLO: `jax.export` artefacts, each for CPU, CUDA and TPU at once.
 
-Every input and output has a leading batch dimension of any size. Files need none, and any batch
-gives the same logits: the MIM computes in exact integers.
+Every input and output has a leading batch dimension of any size, and programs of the autoencoder
+take regions of any shape that lie inside the picture. Any batch gives the same logits: the MIM
+computes in exact integers.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,14 @@ import jax.export
 import numpy as np
 
 from pqmim_jax.codec.networks import Networks
-from pqmim_jax.export.programs import ExportedProgram, describe, exported_programs
+from pqmim_jax.export.programs import (
+    ExportedProgram,
+    describe,
+    mim_programs,
+    region_programs,
+)
 from pqmim_jax.model_store import StoredModel
+from pqmim_jax.runtime.shapes import DIMENSIONS
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 BATCH = "batch"  # name of the leading dimension
@@ -26,10 +33,11 @@ COMPATIBILITY = (
 
 def stablehlo_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
     """Manifest section "programs" and the files of a model, weights inside."""
-    networks = Networks(model)
-    programs = exported_programs(networks)
+    networks = Networks(model, inside=True)
+    batch, *region = jax.export.symbolic_shape(", ".join((BATCH, *DIMENSIONS)))
+    programs = region_programs(networks, tuple(region)) | mim_programs(networks)
     files = {
-        f"{program.name}.stablehlo": _serialised(program)
+        f"{program.name}.stablehlo": _serialised(program, batch)
         for segments in programs.values()
         for program in segments
     }
@@ -46,14 +54,13 @@ def stablehlo_facts() -> dict:
     }
 
 
-def _serialised(program: ExportedProgram) -> bytes:
+def _serialised(program: ExportedProgram, batch) -> bytes:
     stored = jax.tree.map(_smallest, program.params)
 
     def function(*batches):
         params = jax.tree.map(_widened, stored, program.params)
         return jax.vmap(lambda *inputs: program.function(params, *inputs))(*batches)
 
-    (batch,) = jax.export.symbolic_shape(BATCH)
     shapes = [
         jax.ShapeDtypeStruct((batch, *array.shape), array.dtype)
         for array in program.inputs.values()

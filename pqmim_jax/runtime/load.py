@@ -15,7 +15,7 @@ def load_codec(folder: str | Path, *, threads: int | None = None) -> Codec:
     It makes and reads the same files as `Codec.load(MODEL)`.
 
     Args:
-      threads: how many windows are coded at once (any number gives the same bytes).
+      threads: how many windows or regions are coded at once (any number gives the same bytes).
 
     Raises:
       ExportError: the folder is missing, damaged or of another version, or ONNX Runtime is not

@@ -67,6 +67,8 @@ def _check_versions(folder: Path, flat: dict) -> None:
         if flat.get(name) != value:
             what = f"{name} is {flat.get(name)}, here {value}"
             raise ExportError(f"{folder} was exported by another version: {what}")
+    if flat.get("filter_halo") not in range(AUTOENCODER_HALO + 1):
+        raise ExportError(f"{folder} was exported by another version: no usable filter_halo")
 
 
 def _check_programs(programs: dict, config: dict) -> None:

@@ -1,6 +1,5 @@
 """The programs of an exported model in ONNX Runtime."""
 
-import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -13,17 +12,21 @@ from pqmim_jax.cores import usable_cores
 from pqmim_jax.runtime.manifest import MANIFEST, ExportError
 from pqmim_jax.runtime.model import ExportedModel
 from pqmim_jax.runtime.sessions import Session
+from pqmim_jax.runtime.shapes import output_bytes
 
 
 class OnnxPrograms:
-    """A `ProgramSet` without JAX: sessions are made on first use."""
+    """A `ProgramSet` without JAX: sessions are made on first use; regions have any shape."""
+
+    few_shapes = False
 
     def __init__(self, model: ExportedModel, threads: int | None = None):
-        """`threads`: how many windows are worked on at once; default one a core."""
+        """`threads`: how many regions are worked on at once; default one a core."""
         self._model = model
         flat = model.manifest["config"]
         self.f, self.window = flat["f"], flat["window"]
         self.latent_width = flat["num_codebooks"] * flat["codeword_dim"]
+        self.filter_halo = flat["filter_halo"]
         self._programs = model.manifest["programs"]
         self._pool = ThreadPoolExecutor(threads or usable_cores())
 
@@ -31,23 +34,26 @@ class OnnxPrograms:
         """`[run(item) for item in items]`, several at once."""
         return list(self._pool.map(run, items))
 
-    @cached_property
-    def encode(self) -> SegmentedProgram:
+    @property
+    def can_correct(self) -> bool:
+        """See `ProgramSet`."""
+        return "correct" in self._programs
+
+    def encode(self, shape: tuple[int, int]) -> SegmentedProgram:
         """See `ProgramSet.encode`."""
-        return self._segments("encode")
+        return self._segmented("encode", self._encode, shape)
 
-    @cached_property
-    def decode(self) -> SegmentedProgram:
+    def decode(self, shape: tuple[int, int]) -> SegmentedProgram:
         """See `ProgramSet.decode`."""
-        return self._segments("decode")
+        return self._segmented("decode", self._decode, shape)
 
-    @cached_property
-    def correct(self) -> Callable[..., np.ndarray] | None:
+    def filter(self, shape: tuple[int, int]) -> Callable[..., np.ndarray]:
+        """See `ProgramSet.filter`; regions lie inside the picture, so it knows no mask."""
+        return lambda unfiltered, quality, _: self._filter(unfiltered, quality)[0]
+
+    def correct(self, shape: tuple[int, int]) -> Callable[..., np.ndarray]:
         """See `ProgramSet.correct`."""
-        if "correct" not in self._programs:
-            return None
-        session = self._session(self._programs["correct"])
-        return lambda *inputs: session(*inputs)[0]
+        return lambda *inputs: self._correct(*inputs)[0]
 
     @cached_property
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -61,10 +67,26 @@ class OnnxPrograms:
         session = self._session(self._programs["head"])
         return lambda *inputs: cumulative(frequencies(session(*inputs)[0]))
 
-    def _segments(self, role: str) -> SegmentedProgram:
-        described = self._programs[role]
-        first, *rest = self.map(self._session, described)
-        return SegmentedProgram(first, rest, max(map(_output_bytes, described)))
+    @cached_property
+    def _encode(self) -> list[Session]:
+        return self.map(self._session, self._programs["encode"])
+
+    @cached_property
+    def _decode(self) -> list[Session]:
+        self._filter  # noqa: B018  first used where many threads ask for it at once
+        return self.map(self._session, self._programs["decode"])
+
+    @cached_property
+    def _filter(self) -> Session:
+        return self._session(self._programs["filter"])
+
+    @cached_property
+    def _correct(self) -> Session:
+        return self._session(self._programs["correct"])
+
+    def _segmented(self, role: str, sessions: list[Session], shape) -> SegmentedProgram:
+        kept = max(output_bytes(each, shape) for each in self._programs[role])
+        return SegmentedProgram(sessions[0], sessions[1:], kept)
 
     def _session(self, description: dict) -> Session:
         program, where = self._model.program(description), self._model.folder / description["file"]
@@ -82,8 +104,3 @@ class OnnxPrograms:
 
 def _signature(arrays: list[dict]) -> list[tuple]:
     return [(each["name"], tuple(each["shape"]), each["dtype"]) for each in arrays]
-
-
-def _output_bytes(description: dict) -> int:
-    outputs = description["outputs"]
-    return sum(math.prod(a["shape"]) * np.dtype(a["dtype"]).itemsize for a in outputs)

@@ -1,8 +1,13 @@
 """Do the programs that a manifest describes fit the config beside them?"""
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, REFINEMENT_HALO, TOKENS_PER_BLOCK
+import math
 
-UNCUT_ROLES = frozenset({"context", "head", "correct"})  # one program, not segments
+import numpy as np
+
+from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK
+
+DIMENSIONS = ("rows", "cols")  # of a region: sizes that are not numbers are products of these
+UNCUT_ROLES = frozenset({"context", "head", "filter", "correct"})  # one program, not segments
 OPTIONAL_ROLES = frozenset({"correct"})
 
 
@@ -27,21 +32,32 @@ def check_shapes(programs: dict, config: dict) -> None:
 
 def _expected(config: dict) -> dict[str, tuple[list[tuple], list[tuple]]]:
     f, m, k, window = (config[n] for n in ("f", "num_codebooks", "num_codewords", "window"))
-    latent, width = m * config["codeword_dim"], config["mim_width"]
-    near, far = window + 2 * config["halo"], window + 2 * AUTOENCODER_HALO
-    image, mask, rows = (far * f, far * f, 3), (far, far), TOKENS_PER_BLOCK
-    middle = window + 2 * REFINEMENT_HALO
-    picture = (middle * f, middle * f, 3)
+    latent, width, block = m * config["codeword_dim"], config["mim_width"], TOKENS_PER_BLOCK
+    region, near = DIMENSIONS, window + 2 * config["halo"]
+    pixels = (*(f"{f}*{each}" for each in region), 3)
+    codes = (*region, latent)
     return {
-        "encode": ([image, mask], [(window, window, latent)]),
-        "decode": ([(far, far, latent), (), mask], [(window * f, window * f, 3)]),
+        "encode": ([pixels, region], [codes]),
+        "decode": ([codes, (), region], [pixels]),
+        "filter": ([pixels, ()], [pixels]),
+        "correct": ([codes, (), pixels, region], [codes]),
         "context": ([(near, near, m)], [(window, window, width)]),
-        "correct": (
-            [(middle, middle, latent), (), picture, (middle, middle)],
-            [(window, window, latent)],
-        ),
-        "head": ([(rows, width), (rows, m), ()], [(rows, k)]),
+        "head": ([(block, width), (block, m), ()], [(block, k)]),
     }
+
+
+def output_bytes(description: dict, shape: tuple[int, int]) -> int:
+    """Bytes of all outputs of a program for a region of `shape`; ValueError if it has others."""
+    known = dict(zip(DIMENSIONS, shape, strict=True))
+
+    def size(dimension: int | str) -> int:
+        factors = str(dimension).split("*")
+        return math.prod(known[each] if each in known else int(each) for each in factors)
+
+    return sum(
+        math.prod(map(size, each["shape"])) * np.dtype(each["dtype"]).itemsize
+        for each in description["outputs"]
+    )
 
 
 def _ends(segments: list[dict]) -> tuple[dict, dict]:

@@ -1,4 +1,4 @@
-"""Pictures' borders: windows give what the network gives for the whole picture, as in training."""
+"""Pictures' borders: regions give what the network gives for the whole picture, as in training."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from pqmim_jax.model_store import load_model
 from pqmim_jax.models import build_autoencoder
 from pqmim_jax.training.pqvae_loss import to_network
 
-SIZES = [(48, 64), (272, 320)]  # one window; four, and not whole ones
+SIZES = [(48, 64), (272, 320), (400, 560)]  # one region, one that is rounded up; two
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The autoencoder in windows makes what it makes of a picture in one window."""
+"""The autoencoder in regions makes what it makes of a picture in one region."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from pqmim_jax.codec.windows import WindowGrid
 def sharpened(params, rng):
     """Random weights that let statistics over tokens decide about every latent and pixel.
 
-    Filters keep their centre only, so that what reaches over a window's border is the half token
+    Filters keep their centre only, so that what reaches over a region's border is the half token
     of the linear path, which the halo covers.
     """
     sharp = {}
@@ -61,19 +61,16 @@ def model(request, tiny_model):
     return dataclasses.replace(stored, autoencoder=params)
 
 
-def with_window(model, window):
-    codec = {**model.config["codec"], "window": window}
-    return dataclasses.replace(model, config={**model.config, "codec": codec})
-
-
 @pytest.fixture(scope="module")
-def tiled(model):
-    return Programs(with_window(model, 2))
+def programs(model):
+    return Programs(model)
 
 
-@pytest.fixture(scope="module")
-def whole(model):
-    return Programs(with_window(model, 4))
+@pytest.fixture
+def tiled(monkeypatch):
+    """Makes regions small: four of 12 x 12 tokens of which 8 x 8 are their own."""
+    monkeypatch.setattr(transform, "MAX_REGION", 144)
+    monkeypatch.setattr(transform, "MAX_TILE", 36)
 
 
 def grid_of(programs, image):
@@ -82,8 +79,8 @@ def grid_of(programs, image):
 
 @pytest.fixture(scope="module")
 def image(model):
-    """4 x 4 tokens that differ from window to window in brightness and contrast."""
-    side = 4 * model.config["autoencoder"]["f"]
+    """16 x 16 tokens that differ from region to region in brightness and contrast."""
+    side = 16 * model.config["autoencoder"]["f"]
     noise = np.random.default_rng(1).normal(size=(side, side, 3))
     slope = np.linspace(0, 1, side)
     return np.clip(40 + 150 * slope[:, None, None] + 60 * slope[:, None] * noise, 0, 255).astype(
@@ -99,46 +96,58 @@ def both_ways(programs, image, latents=None):
     return own, transform.decode_latents(programs, grid, codewords, 4)
 
 
-def test_windows_equal_the_whole(tiled, whole, image):
-    latents, picture = both_ways(whole, image)
-    in_windows, tiled_picture = both_ways(tiled, image, latents)
+def test_regions_equal_the_whole(programs, image, request):
+    latents, picture = both_ways(programs, image)
+    request.getfixturevalue("tiled")
+    in_regions, tiled_picture = both_ways(programs, image, latents)
     assert picture.std() > 10
-    np.testing.assert_allclose(in_windows, latents, atol=2e-3 * np.abs(latents).max())
+    np.testing.assert_allclose(in_regions, latents, atol=2e-3 * np.abs(latents).max())
     assert np.abs(tiled_picture.astype(int) - picture).max() <= 1
 
 
-def test_a_window_by_itself_would_not(tiled, whole, image):
-    latents, picture = both_ways(whole, image)
+def test_a_part_by_itself_would_not(programs, image):
+    latents, picture = both_ways(programs, image)
     corner = image[: len(image) // 2, : len(image) // 2]
-    in_window, alone = both_ways(tiled, corner, latents[:2, :2])
-    inner = (slice(None, -tiled.f // 2),) * 2  # the rest sees the neighbours
-    assert np.abs(in_window[:1, :1] - latents[:1, :1]).max() > 0.02 * np.abs(latents).max()
+    in_part, alone = both_ways(programs, corner, latents[:8, :8])
+    inner = (slice(None, -programs.f // 2),) * 2  # the rest sees the neighbours
+    assert np.abs(in_part[:7, :7] - latents[:7, :7]).max() > 0.02 * np.abs(latents).max()
     assert np.abs(alone.astype(int) - picture[: len(corner), : len(corner)])[inner].max() > 5
 
 
+@pytest.mark.usefixtures("tiled")
 def test_neither_threads_nor_sampling_order_change_a_bit(model, image, monkeypatch):
     monkeypatch.setattr(transform, "MAX_SAMPLED", 3)
     wide = np.concatenate([image, image[::-1]], axis=1)
-    results = [both_ways(Programs(with_window(model, 2), threads), wide) for threads in (1, 3)]
+    results = [both_ways(Programs(model, threads), wide) for threads in (1, 3)]
     for one, three in zip(*results, strict=True):
         np.testing.assert_array_equal(one, three)
 
 
-def test_memory_for_windows_at_once_is_bounded(tiled, image, monkeypatch):
+@pytest.mark.usefixtures("tiled")
+def test_memory_for_regions_at_once_is_bounded(programs, image, monkeypatch):
     kept = []
-    monkeypatch.setattr(transform, "MAX_STATE_BYTES", 2 * tiled.encode.state_bytes)
+    state_bytes = programs.encode((12, 12)).state_bytes
+    monkeypatch.setattr(transform, "MAX_STATE_BYTES", 2 * state_bytes)
     monkeypatch.setattr(transform, "_total", lambda sums: kept.append(len(sums)) or sums[0])
-    transform.encode_latents(tiled, grid_of(tiled, image), image)
+    transform.encode_latents(programs, grid_of(programs, image), image)
     assert set(kept) == {2}
+
+
+def test_shapes_are_few(programs):
+    shapes = set()
+    for h in range(1, 60):
+        regions = transform.regions_of(programs, (h, 2 * h), 4, 2048, transform.STEP)
+        shapes |= {region.shape for region in regions}
+    assert len(shapes) < 30
+    assert all(n % transform.STEP == 0 for shape in shapes for n in shape)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 64))
 def test_sample_is_spread_over_rows_and_columns(height, width, n):
-    origins = WindowGrid(height, width, 1, 1, 0).origins
-    sample = transform._sample(origins, n)
-    assert len(set(sample)) == len(sample) == min(n, len(origins))
+    sample = transform._sample(height * width, n)
+    assert len(set(sample)) == len(sample) == min(n, height * width)
     assert sample == sorted(sample)
     if n == 64 and len(sample) == 64:
         for axis, size in enumerate((height, width)):
-            assert len({origin[axis] for origin in sample}) >= min(size, 8)
+            assert len({divmod(i, width)[axis] for i in sample}) >= min(size, 8)

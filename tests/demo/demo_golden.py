@@ -3,12 +3,14 @@
 import base64
 import dataclasses
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from pqmim_jax.codec.entropy_coding import run_stages
+from pqmim_jax.codec.regions import cut
 from pqmim_jax.codec.resize import enlarge
 from pqmim_jax.codec.settings import check_settings
 from pqmim_jax.codec.stream import SymbolWriter
@@ -59,6 +61,7 @@ def write_golden(folder: Path, codec) -> None:
         "headers": _headers(),
         "checks": _checks(random),
         "resize": _resize(random),
+        "regions": _regions(random),
         "files": _files(codec, random),
     }
     for name, content in topics.items():
@@ -191,6 +194,29 @@ def _resize(random) -> list:
     luma = random.integers(0, 256, (50, 50, 3), np.uint8)
     grey = np.asarray(Image.fromarray(luma).convert("L"))
     return [{"cases": cases, "colour": _bytes(luma), "luma": _bytes(grey)}]
+
+
+def _regions(random) -> list:
+    cases = []
+    sizes = ((1, 1), (48, 32), (7, 13), (16, 33), (64, 64), (1, 5000), (120, 68), (40, 9), (23, 31))
+    limits = ((4, 2048, 4), (1, 512, 2), (1, 40, 2), (0, 300, 2))
+    for tokens, limits_of_one in product(sizes, limits):
+        regions = cut(tokens, *limits_of_one)
+        size = tuple(n * 2 - int(random.integers(0, 2)) for n in tokens)
+        image = random.integers(0, 256, (*size, 2), np.uint8)
+        shown = regions[-1].shown(image, 2)
+        cases.append(
+            {
+                "tokens": tokens,
+                "limits": limits_of_one,
+                "regions": [dataclasses.asdict(region) for region in regions],
+                "size": size,
+                "image": _bytes(image),
+                "shown": _bytes(shown),
+                "mask": _bytes(regions[-1].mask(tokens)),
+            }
+        )
+    return cases
 
 
 def _files(codec, random) -> list:

@@ -39,6 +39,17 @@ def test_files_go_both_ways(codec, onnx_codec, image, options):
         np.testing.assert_array_equal(*bits)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (17, 400), (400, 33), (530, 370)])
+def test_regions_of_any_shape_agree(codec, onnx_codec, size):
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    latents = [each.encode_latents(image) for each in (codec, onnx_codec)]
+    np.testing.assert_allclose(*latents, atol=1e-3)
+    indices = codec.nearest_indices(image)
+    pictures = [each.decode_indices(indices, 3, size) for each in (codec, onnx_codec)]
+    assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
+    assert pictures[0].shape == (*size, 3)
+
+
 def test_everything_that_a_codec_offers_is_there(codec, onnx_codec, image):
     assert onnx_codec.qualities == codec.qualities
     assert onnx_codec.limits == codec.limits
@@ -75,14 +86,15 @@ def test_the_manifest_describes_every_program(manifest, stored):
     assert manifest["fingerprint"] == f"{stored.fingerprint:08x}"
     assert manifest["decoder"] == f"{stored.decoder:04x}"
     assert manifest["codebooks"]["shape"] == [4, 16, 4]
-    side = stored.config["codec"]["window"] + 2 * manifest["config"]["autoencoder_halo"]
+    assert manifest["config"]["filter_halo"] == 0  # no filter here
     first = manifest["programs"]["encode"][0]["inputs"]
-    pixels = side * section["f"]
-    image = {"name": "image", "shape": [pixels, pixels, 3], "dtype": "uint8", "range": [0, 255]}
+    pixels = [f"{section['f']}*rows", f"{section['f']}*cols", 3]
     assert first == [
-        image,
-        {"name": "mask", "shape": [side] * 2, "dtype": "float32", "range": [0, 1]},
+        {"name": "image", "shape": pixels, "dtype": "uint8", "range": [0, 255]},
+        {"name": "mask", "shape": ["rows", "cols"], "dtype": "float32", "range": [0, 1]},
     ]
+    (picture,) = manifest["programs"]["filter"]["outputs"]
+    assert picture == {"name": "pixels", "shape": pixels, "dtype": "uint8", "range": [0, 255]}
     head = manifest["programs"]["head"]
     assert [each["name"] for each in head["inputs"]] == ["context", "known", "m"]
     assert head["inputs"][0]["dtype"] == "uint8"

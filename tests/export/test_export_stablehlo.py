@@ -13,8 +13,9 @@ from pqmim_jax.codec.networks import Networks
 from pqmim_jax.export import export_model
 
 BATCH = 2
+REGION = (5, 9)
 ELSEWHERE = """
-import json, sys
+import json, math, sys
 from pathlib import Path
 
 class Absent:
@@ -26,6 +27,7 @@ sys.meta_path.insert(0, Absent())
 import jax, jax.export, numpy as np
 jax.config.update("jax_enable_x64", True)
 
+ROWS, COLS = REGION
 folder, inputs, outputs = map(Path, sys.argv[1:])
 given, results = np.load(inputs), {}
 for role, segments in json.loads((folder / "manifest.json").read_text())["programs"].items():
@@ -35,12 +37,14 @@ for role, segments in json.loads((folder / "manifest.json").read_text())["progra
         exported = jax.export.deserialize(bytearray((folder / program["file"]).read_bytes()))
         assert exported.platforms == ("cpu", "cuda", "tpu"), exported.platforms
         for each, array in zip(program["inputs"], arrays, strict=True):
-            shape = [len(array) if size == "batch" else size for size in each["shape"]]
+            sizes = {"batch": len(array), "rows": ROWS, "cols": COLS}
+            factors = [str(size).split("*") for size in each["shape"]]
+            shape = [math.prod(sizes.get(n) or int(n) for n in each) for each in factors]
             assert (list(array.shape), array.dtype) == (shape, each["dtype"]), each
         arrays = [np.asarray(each) for each in jax.jit(exported.call)(*arrays)]
     (results[role],) = arrays
 np.savez(outputs, **results)
-"""
+""".replace("REGION", str(REGION))
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +77,11 @@ def run_elsewhere(folder, given, place):
 
 
 def test_a_fresh_process_gives_the_same(folder, stored, tmp_path):
-    networks, rng = Networks(stored), np.random.default_rng(0)
+    networks, rng = Networks(stored, inside=True), np.random.default_rng(0)
     roles = {
-        "encode": networks.encode,
-        "decode": networks.decode,
+        "encode": networks.encode(REGION),
+        "decode": networks.decode(REGION),
+        "filter": networks.filter(REGION),
         "context": networks.context,
         "head": networks.head_to_fixed_logits,
     }
@@ -95,7 +100,7 @@ def test_a_fresh_process_gives_the_same(folder, stored, tmp_path):
                 assert found[role].dtype == expected.dtype
                 difference = np.abs(found[role][row].astype(np.float64) - expected)
                 # A pixel is a rounded number: one step, where sums in another order cross it.
-                assert difference.max() <= (1 if role == "decode" else 1e-5), role
+                assert difference.max() <= (1 if role == "filter" else 1e-5), role
         assert np.abs(found[role][0].astype(float) - found[role][1]).max() > 1e-3, role
 
 

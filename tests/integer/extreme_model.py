@@ -9,8 +9,8 @@ def layer(rng, shape, outputs, shift, top=64):
     signs = rng.choice(np.array([-top, top], np.int8), (*shape, outputs))
     return {
         "weights": signs,
-        "shift": np.full(shape[:-1] + (outputs,), shift, np.int8),
-        "bias": rng.integers(-5000, 5000, shape[:-1] + (outputs,), np.int32),
+        "shift": np.full((*shape[:-1], outputs), shift, np.int8),
+        "bias": rng.integers(-5000, 5000, (*shape[:-1], outputs), np.int32),
     }
 
 

@@ -154,7 +154,7 @@ def test_a_sum_beyond_the_bound_is_indeed_inexact():
     tree = tree_of()
     tree["stem"]["bias"] = tree["stem"]["bias"] + np.int32(2**24 + 1)
     tree["stem"]["shift"][:] = 10
-    (context, trunk), _ = programs(tree)
+    (_, trunk), _ = programs(tree)
     window = windows(tree, 1)[0]
     embedded = {"embedding": trunk["embedding"], "stem": trunk["stem"]}
 

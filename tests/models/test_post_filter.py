@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from pqmim_jax import Codec
+from pqmim_jax.codec import transform
 from pqmim_jax.codec.networks import Networks
+from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.model_store import load_model, save_model
 from pqmim_jax.models import build_autoencoder
 from pqmim_jax.models.post_filter import PostFilter, reach
@@ -103,17 +106,17 @@ def drawn(network, name):
 
 
 @pytest.mark.parametrize("f", [8, 16])
-def test_a_window_is_filtered_like_the_picture_around_it(tmp_path, f):
-    """The codec's program cuts the picture before the filter: no closer than it reaches."""
+def test_tiles_are_filtered_like_the_picture_around_them(tmp_path, monkeypatch, f):
+    """The codec cuts pictures before the filter: no closer than it reaches."""
     stored = filtered_model(tmp_path, f)
-    network = Networks(stored).decode
-    latents = drawn(network, "latents")
-    mask = np.ones(network.inputs["mask"].shape, np.float32)
-    window = network.function(stored.autoencoder, latents, np.int32(1), mask)
-    whole = pictures_of(stored, latents, mask)
-    edge = (whole.shape[0] - window.shape[0]) // 2
-    expected = np.clip(np.round((whole[edge:-edge, edge:-edge] + 0.5) * 255), 0, 255)
-    assert np.abs(np.asarray(window, float) - expected).max() <= 1
+    monkeypatch.setattr(transform, "MAX_TILE", 64)
+    latents = drawn(Networks(stored).decode((9, 14)), "latents")
+    codec = Codec.of(stored)
+    grid = WindowGrid(9 * f, 14 * f - 5, f, 4, 1)
+    found = transform.decode_latents(codec.programs, grid, latents, 1)
+    whole = pictures_of(stored, latents, np.ones((9, 14), np.float32))
+    expected = np.clip(np.round((whole + 0.5) * 255), 0, 255)[:, :-5]
+    assert np.abs(found.astype(float) - expected).max() <= 1
     assert np.ptp(expected) > 100
 
 
@@ -124,23 +127,21 @@ def pictures_of(stored, latents, mask):
     return model.apply({"params": stored.autoencoder}, *arguments, method="decode")[0]
 
 
-def test_what_refinement_follows_lowers_the_error_of_the_filtered_picture(tmp_path):
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_refinement_follows_lowers_the_error_of_the_filtered_picture(tmp_path, inside):
     stored = filtered_model(tmp_path, 16)
-    network = Networks(stored).correct
+    network = Networks(stored, inside=inside).correct((5, 6))
     image, latents = drawn(network, "image"), drawn(network, "latents")
-    mask = np.zeros(network.inputs["mask"].shape, np.float32)
-    edge = (len(mask) - stored.config["codec"]["window"]) // 2
-    mask[edge:-edge, edge:-edge] = 1  # a picture of one window
+    mask = np.ones((5, 6), np.float32)
+    if not inside:
+        mask[4:], mask[:, 3:] = 0, 0
+    own = mask == 1
     change = network.function(stored.autoencoder, latents, np.int32(1), image, mask)
 
     def error(latents):
         picture = np.asarray(pictures_of(stored, latents, mask))
-        inside = slice(edge * 16, -edge * 16)
-        return np.sum((picture - (image / 255 - 0.5))[inside, inside] ** 2)
+        pixels = np.repeat(np.repeat(own, 16, 0), 16, 1)
+        return np.sum((picture - (image / 255 - 0.5))[pixels] ** 2)
 
-    before, moved = error(latents), latents.copy()
-    step = 1e-3 * change / np.abs(change).max()
-    moved[edge:-edge, edge:-edge] += step
-    away = latents.copy()
-    away[edge:-edge, edge:-edge] -= step
-    assert error(moved) < before < error(away)
+    step = 1e-3 * change / np.abs(change).max() * own[..., None]
+    assert error(latents + step) < error(latents) < error(latents - step)

@@ -1,4 +1,4 @@
-"""Group normalisation that a codec can run window by window."""
+"""Group normalisation that a codec can run region by region."""
 
 import flax.linen as nn
 import jax

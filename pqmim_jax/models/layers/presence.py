@@ -1,7 +1,7 @@
-"""Where a window's tokens lie: networks that see a picture window by window know its borders.
+"""Where a region's tokens lie: networks that see a picture region by region know its borders.
 
 A mask (B, h, w) float32 says it of each token: 1 counts in statistics over the picture (in exactly
-one window), 1/2 is shown beside them, 0 lies outside of the picture. What is outside is zero in
+one region), 1/2 is shown beside them, 0 lies outside of the picture. What is outside is zero in
 front of every filter, as it is for a whole picture, whose borders are zero-padded. None stands for
 a whole picture.
 """

@@ -137,8 +137,8 @@ export class Codec {
     return this.#paint(header, order, latents, quality, null);
   }
 
-  async #paint(header, order, latents, quality, alpha, onWindow) {
-    const coded = await decodeLatents(this.programs, order.grid, latents, quality, onWindow);
+  async #paint(header, order, latents, quality, alpha, onRegion) {
+    const coded = await decodeLatents(this.programs, order.grid, latents, quality, onRegion);
     const size = [header.height, header.width];
     const colour = resizeBicubic(coded, codedSize(header), size);
     const { width, height } = header;

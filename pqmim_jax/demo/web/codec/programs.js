@@ -7,7 +7,7 @@ import { forEachToken } from "./order.js";
 const FORMAT = "pqmim-export/2";
 const SIZES = [
   ...["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"],
-  ...["autoencoder_halo", "tokens_per_block", "mim_width"],
+  ...["autoencoder_halo", "filter_halo", "tokens_per_block", "mim_width"],
 ];
 const ARRAYS = {
   float32: Float32Array,
@@ -41,6 +41,13 @@ export function checkManifest(manifest) {
   }
 }
 
+/** Sizes of an array for a region; the manifest has them as numbers, or products like "16*rows". */
+export function sizesOf(shape, [rows, cols]) {
+  const known = { rows, cols };
+  const size = (text) => text.split("*").reduce((n, each) => n * (known[each] ?? Number(each)), 1);
+  return shape.map((each) => (typeof each === "string" ? size(each) : each));
+}
+
 /** The MIM and the autoencoder of a model. */
 export class Programs {
   #fetchBytes;
@@ -56,8 +63,8 @@ export class Programs {
 
   /** Opens all that decoding takes; the encoder, which many visits do without, waits for its use. */
   async openDecoder() {
-    const { context, head, decode } = this.programs;
-    for (const { file } of [context, head, ...decode]) await this.#session(file);
+    const { context, head, decode, filter } = this.programs;
+    for (const { file } of [context, head, ...decode, filter]) await this.#session(file);
   }
 
   async #session(file) {
@@ -72,13 +79,16 @@ export class Programs {
     return this.#sessions.get(file);
   }
 
-  /** Runs a segment with its inputs in the manifest's order; resolves to its outputs' arrays. */
-  async run(segment, inputs) {
+  /**
+   * Runs a segment with its inputs in the manifest's order; resolves to its outputs' arrays.
+   * @param {number[]} region rows and columns of tokens, for programs of the autoencoder
+   */
+  async run(segment, inputs, region = []) {
     const feeds = {};
     segment.inputs.forEach(({ name, shape, dtype }, i) => {
       const given = inputs[i];
       const data = given instanceof ARRAYS[dtype] ? given : ARRAYS[dtype].from(given);
-      feeds[name] = new this.ort.Tensor(dtype, data, shape);
+      feeds[name] = new this.ort.Tensor(dtype, data, sizesOf(shape, region));
     });
     const session = await this.#session(segment.file);
     const results = await session.run(feeds);

@@ -10,10 +10,6 @@ export class WindowGrid {
     this.side = window + 2 * halo;
   }
 
-  withHalo(halo) {
-    return new WindowGrid({ ...this, halo });
-  }
-
   /** [row, column] of each window's first token, in raster order. */
   get origins() {
     const origins = [];
@@ -27,59 +23,6 @@ export class WindowGrid {
   extent([y, x]) {
     return [Math.min(this.window, this.rows - y), Math.min(this.window, this.columns - x)];
   }
-
-  /** (side, side) mask: 1 at a window's own tokens of the picture, 1/2 at others of it, 0 outside. */
-  maskOf(origin) {
-    const mask = new Float32Array(this.side * this.side);
-    const [rows, columns] = this.extent(origin);
-    for (let y = 0; y < this.side; y++) {
-      const row = origin[0] + y - this.halo;
-      if (row < 0 || row >= this.rows) continue;
-      const left = Math.max(0, this.halo - origin[1]);
-      const right = Math.min(this.side, this.columns + this.halo - origin[1]);
-      mask.fill(0.5, y * this.side + left, y * this.side + right);
-    }
-    for (let y = 0; y < rows; y++) {
-      const start = (y + this.halo) * this.side + this.halo;
-      mask.fill(1, start, start + columns);
-    }
-    return mask;
-  }
-
-  /**
-   * Window with halo cut from an array of `height` x `width` x `channels`, edges repeated outwards.
-   * @param {number} scale samples a side of a token: f for pixels, 1 for codes
-   */
-  cut(array, height, width, channels, [row, column], scale) {
-    const side = this.side * scale;
-    const result = new array.constructor(side * side * channels);
-    const top = (row - this.halo) * scale;
-    const left = (column - this.halo) * scale;
-    for (let y = 0; y < side; y++) {
-      const from = clamp(top + y, height) * width;
-      for (let x = 0; x < side; x++) {
-        const source = (from + clamp(left + x, width)) * channels;
-        const target = (y * side + x) * channels;
-        for (let c = 0; c < channels; c++) result[target + c] = array[source + c];
-      }
-    }
-    return result;
-  }
-
-  /** Writes a window's inner part, `scale` samples a token, where it belongs. */
-  place(canvas, height, width, channels, [row, column], core, scale) {
-    const side = this.window * scale;
-    const rows = Math.min(side, height - row * scale);
-    const columns = Math.min(side, width - column * scale);
-    for (let y = 0; y < rows; y++) {
-      const source = core.subarray(y * side * channels, (y * side + columns) * channels);
-      canvas.set(source, ((row * scale + y) * width + column * scale) * channels);
-    }
-  }
-}
-
-function clamp(i, size) {
-  return i < 0 ? 0 : i >= size ? size - 1 : i;
 }
 
 /** What is known of a picture's indices: -1 is unknown, and so is everything outside. */
