@@ -5,8 +5,9 @@
 Every picture is compressed by both runtimes and each file is decompressed by the other one.
 Prints, for each quality: files, pictures of which the runtimes made other bytes, files whose
 indices did not come back (the checksum in the file tells), the largest difference of a pixel and
-how many pixels differ, and seconds. `--logits` exchanges no files: it compares the logits
-of all stages, given the indices that JAX chose. Exits 1 if an index is wrong, a logit differs, or a pixel by more than 1.
+how many pixels differ, and seconds. `--logits` exchanges no files: it compares the logits of all
+stages, given the indices that JAX chose. Exits 1 if an index is wrong, a logit differs, or a pixel
+by more than 1.
 """
 
 import argparse

@@ -14,7 +14,7 @@ example:
 
 Training does this by itself at its end. This command does it anew, with other pictures, or for a
 model folder of before the MIM was in integers (`float_mim.safetensors`, or format 1). Pictures are
-looked at to choose the scales of activations, a window of each; they should be of those that the model
+looked at to choose the scales of activations, a window of each; they should be some that the model
 was trained on. Printed is what the integers cost: bits over those of the float MIM, by ideal code
 lengths on the first of these windows. A new MIM makes other files: their fingerprint says so.
 """

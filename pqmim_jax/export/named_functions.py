@@ -1,9 +1,9 @@
 """Functions that are written in ONNX as a whole: those of `integer.arithmetic`.
 
-int8 tensors are carried as unsigned bytes 128 larger (`graph`): products of unsigned bytes are exact
-in ONNX Runtime on every processor, and so are those of unsigned by signed bytes as long as the signed
-ones lie within +-64. Where a processor has no such product, two neighbouring ones are added in 16
-bits, which then still hold them.
+int8 tensors are carried as unsigned bytes 128 larger (`graph`): products of unsigned bytes are
+exact in ONNX Runtime on every processor, and so are those of unsigned by signed bytes as long as
+the signed ones lie within +-64. Where a processor has no such product, two neighbouring ones are
+added in 16 bits, which then still hold them.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,8 @@ from pqmim_jax.model_store import StoredModel, flatten
 WEIGHTS = "weights.safetensors"
 NAMES = "NAMES.txt"
 _GUIDE = """\
-Tensors of {model}: the autoencoder's are float32, those of the MIM integers. A name is the path of a layer, then the parameter's role:
+Tensors of {model}: the autoencoder's are float32, those of the MIM integers. A name is the path
+of a layer, then the parameter's role:
 
   kernel        of a dense layer (inputs, outputs): the transpose of torch.nn.Linear.weight;
                 of a depthwise 3x3 filter (3, 3, channels), zero padding;

@@ -1,19 +1,19 @@
 """Operations on integers that every runtime computes alike, and why.
 
 **Carriers.** Operands of matrix products are int8, their sums int32. Everything else is carried
-in float32: an integer of magnitude below 2**24, or one times a power of two. float32 holds all of
-these, so sums, differences, products with a power of two, comparisons and roundings of such numbers
-are exact as long as their results are such numbers again: no result is ever rounded, and the order of
-a sum, the number of threads, fused multiply-adds and flags of a compiler change nothing. That no
+in float32: an integer of magnitude up to 2**24, or one times a power of two. float32 holds all of
+these, so sums, differences, products, comparisons and roundings of such numbers are exact as long
+as their results are such numbers again: nothing is ever rounded that should not be, and the order
+of a sum, the number of threads, fused multiply-adds and flags of a compiler change nothing. That no
 result leaves the range follows from the weights; `integer.bounds` computes it for each place.
 
 **What is not used.** No division, root or exponential: tables of integers, looked up by index. No
 product of two numbers that needs more than 24 bits. Products of matrices never run in float32 with
 operands that a reduced precision (bfloat16, TF32) could not hold, since their operands are int8.
 
-**Requantization.** A layer's sum is multiplied by 2**-shift, one shift for each output channel, and
-the bias, a multiple of the same power, is added. The scale of the weights is chosen so that a shift is
-all that is needed (`integer.conversion`).
+**Requantization.** A layer's sum is multiplied by 2**-shift, one shift for each output channel,
+and the bias, a multiple of the same power, is added. The scale of the weights is chosen so that a
+shift is all that is needed (`integer.conversion`).
 
 The named functions below are compiled as they stand by JAX; exports write each as one or two
 operations of the other runtime (`export.named_functions`).
@@ -85,7 +85,7 @@ def from_bytes(x: jax.Array) -> jax.Array:
 
 @_named
 def look_up(table: jax.Array, index: jax.Array) -> jax.Array:
-    """Entries of a table (n,) at float32 indices within [0, n), rounded down: dtype of the table."""
+    """Entries of a table (n,) at float32 indices within [0, n), rounded down."""
     return table[index.astype(jnp.int32)]
 
 

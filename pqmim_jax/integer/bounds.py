@@ -1,8 +1,8 @@
 """No number of an integer MIM leaves the range in which float32 holds it: shown for given weights.
 
-For every place of `integer.network` where numbers are added or multiplied, the largest magnitude that
-any indices could lead to is computed, in units of the smallest step that occurs there. Activations
-count as whatever their type holds (128), never as what calibration saw.
+For every place of `integer.network` where numbers are added or multiplied, the largest magnitude
+that any indices could lead to is computed, in units of the smallest step that occurs there.
+Activations count as whatever their type holds (128), never as what calibration saw.
 """
 
 from collections.abc import Iterator

@@ -31,7 +31,9 @@ class Statistics:
         return float(steps[int(np.argmin(lost))])
 
 
-def observe(mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: int = 0) -> Statistics:
+def observe(
+    mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: int = 0
+) -> Statistics:
     """Statistics of a MIM over some windows.
 
     Args:

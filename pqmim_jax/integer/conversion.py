@@ -1,10 +1,10 @@
 """A trained MIM as integers, without further training.
 
-Activations get 8 bits and one scale each, chosen by what calibration has seen. Weights get `bits`
-bits and one scale for each output channel, which is not the one that uses their range best but the
-largest below it for which the layer's sums need a shift only: scale of the weights = scale of the
-outputs / scale of the inputs * 2**-shift. What normalisation multiplies and adds (its scale and bias)
-goes into the layers behind it.
+Activations get 8 bits and one scale each, chosen by what calibration has seen; embeddings one for
+each dimension, which kernels behind them take up. Weights get one scale for each output channel:
+not the one that uses their range best but the largest below it for which the layer's sums need a
+shift only, scale of the outputs / scale of the inputs * 2**-shift. What normalisation multiplies
+and adds (its scale and bias) goes into the layers behind it.
 """
 
 import math
@@ -20,9 +20,9 @@ _HEADROOM = 1.5  # of the residual stream over the peak in calibration
 _LOGITS_PER_NAT = 20.0  # least steps of an attention logit
 _MOST_SHIFT = 23
 _EXPONENTIALS = 256
-# Weights of the trunk's blocks have 7 bits: where a processor adds two products of unsigned by signed
-# bytes in 16 bits, 2 * 255 * 64 still fits, so that the fastest products are exact on all of them. The
-# layers that see embeddings, and the head's, are few and need all 8.
+# Weights of the trunk's blocks have 7 bits: where a processor adds two products of unsigned by
+# signed bytes in 16 bits, 2 * 255 * 64 still fits, so that the fastest products are exact on all of
+# them. The layers that see embeddings, and the head's, are few and need all 8.
 _BLOCK_TOP = 64
 
 
@@ -223,7 +223,7 @@ def _scaled(p: dict, name: str, gain) -> dict:
 
 
 def absorbed(dense: dict, norm: dict | None) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel (..., C, n) and bias (..., n) of a layer that sees inputs before `norm` scales them."""
+    """Kernel (..., C, n) and bias (..., n) of a layer, for inputs that `norm` has not scaled."""
     kernel, bias = np.float64(dense["kernel"]), np.float64(dense["bias"])
     if norm is None:
         return kernel, bias

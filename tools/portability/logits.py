@@ -1,4 +1,7 @@
-"""The logits of a MIM, in JAX and in ONNX Runtime: runtimes whose logits agree read each other's files."""
+"""The logits of a MIM, in JAX and in ONNX Runtime.
+
+Runtimes whose logits agree read each other's files.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

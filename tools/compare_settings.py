@@ -1,0 +1,204 @@
+"""Are the logits of a model the same whatever JAX and ONNX Runtime are set to?
+
+    python tools/compare_settings.py KODAK/ [--qualities 8,12,20] [--limit N] [--only TEXT] \
+        [--python OTHER/bin/python]
+
+Indices are chosen once, in this process's JAX. Then all logits of all stages that lead to them are
+computed in a fresh process for each setting, one setting changed at a time, and their SHA-256 for
+each picture and quality is compared with this process's. `--only` runs the settings whose name
+holds TEXT. `--python` names an interpreter with other releases of onnxruntime or JAX: all settings
+are run there. Prints a line for each setting; exits 1 if any logit differs.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+MODEL_FOLDER, INDICES = "onnx", "indices.npz"
+PRECISIONS = (
+    "default",
+    "high",
+    "highest",
+    "bfloat16",
+    "float32",
+    "BF16_BF16_F32",
+    "BF16_BF16_F32_X3",
+    "BF16_BF16_F32_X6",
+    "F32_F32_F32",
+)
+FAST_MATH = "--xla_cpu_enable_fast_math=true " + " ".join(
+    f"--xla_cpu_fast_math_honor_{what}=false" for what in ("infs", "nans", "division", "functions")
+)
+LEVELS = ("disable_all", "enable_basic", "enable_extended", "enable_all")
+
+
+def settings() -> dict[str, tuple[str, dict, dict]]:
+    """(runtime, environment, options of the worker) by name."""
+    found = {
+        f"JAX, instructions up to {isa}": ("jax", {"XLA_FLAGS": f"--xla_cpu_max_isa={isa}"}, {})
+        for isa in ("SSE4_2", "AVX", "AVX2", "AVX512")
+    }
+    found |= {f"JAX, {n} threads": ("jax", {}, {"threads": n}) for n in range(1, 9)}
+    found |= {
+        f"JAX, matmul precision {name}": ("jax", {"JAX_DEFAULT_MATMUL_PRECISION": name}, {})
+        for name in PRECISIONS
+    }
+    found["JAX, x64"] = ("jax", {"JAX_ENABLE_X64": "1"}, {})
+    found["JAX, fast-math"] = ("jax", {"XLA_FLAGS": FAST_MATH}, {})
+    for level in LEVELS:
+        for threads in (1, 2, 4):
+            options = {"level": level, "threads": threads}
+            found[f"ONNX Runtime, {level}, {threads} threads"] = ("onnx", {}, options)
+    return found
+
+
+def jax_programs(options: dict):
+    """Traced under the caller's settings, not those that the codec pins."""
+    import jax
+    from portability.logits import LogitPrograms
+
+    from pqmim_jax.codec.networks import Networks
+    from pqmim_jax.codec.programs import Programs
+    from pqmim_jax.model_store import load_model
+
+    model = load_model(options["model"])
+    networks, programs = Networks(model), Programs(model, options.get("threads"))
+    context, head = (
+        (jax.jit(network.function), jax.device_put(network.params))
+        for network in (networks.context, networks.head_to_fixed_logits)
+    )
+
+    def run(program):
+        function, params = program
+        return lambda *inputs: np.asarray(function(params, *inputs))
+
+    logits = LogitPrograms(programs, run(head))
+    logits.context = run(context)
+    return logits
+
+
+def onnx_programs(options: dict):
+    """With threads inside of a program, as the codec never uses them."""
+    import onnxruntime
+
+    def run(name):
+        chosen = onnxruntime.SessionOptions()
+        chosen.intra_op_num_threads = options["threads"]
+        level = f"ORT_{options['level'].upper()}"
+        chosen.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+        data = (Path(options["folder"]) / MODEL_FOLDER / f"{name}.onnx").read_bytes()
+        session = onnxruntime.InferenceSession(data, chosen, providers=["CPUExecutionProvider"])
+        names = [each.name for each in session.get_inputs()]
+        return lambda *xs: session.run(
+            None, {n: np.asarray(x) for n, x in zip(names, xs, strict=True)}
+        )[0]
+
+    class OnnxLogits:
+        context, head = staticmethod(run("context")), staticmethod(run("head"))
+        map = staticmethod(lambda function, items: [function(each) for each in items])
+
+    return OnnxLogits()
+
+
+def digests(programs, codec, folder: Path) -> dict[str, str]:
+    """SHA-256 of all logits of each picture and quality."""
+    from portability.logits import all_logits
+
+    found = {}
+    with np.load(folder / INDICES) as indices:
+        for name in indices.files:
+            digest, count = hashlib.sha256(), 0
+            for logits in all_logits(codec, programs, indices[name], int(name.split("@")[1])):
+                digest.update(np.ascontiguousarray(logits, "<i4").tobytes())
+                count += logits.size
+            found[name] = f"{digest.hexdigest()} {count}"
+    return found
+
+
+def work(options: dict) -> None:
+    """The worker: prints what it found as its last line."""
+    from pqmim_jax.runtime import load_codec
+
+    folder = Path(options["folder"])
+    programs = jax_programs(options) if options["runtime"] == "jax" else onnx_programs(options)
+    codec = load_codec(folder / MODEL_FOLDER)
+    print(json.dumps(digests(programs, codec, folder)))
+
+
+def prepare(options: argparse.Namespace, folder: Path) -> dict[str, str]:
+    from portability.logits import LogitPrograms, jax_head
+
+    from pqmim_jax import model_store
+    from pqmim_jax.codec import Codec
+    from pqmim_jax.evaluation.pictures import find_images
+    from pqmim_jax.export import export_model
+    from pqmim_jax.images import read_image
+
+    model = model_store.load_model(options.model)
+    codec = Codec.of(model)
+    export_model(model, "onnx", folder / MODEL_FOLDER)
+    indices = {}
+    for path in find_images(options.pictures)[: options.limit]:
+        for quality in map(int, options.qualities.split(",")):
+            encoded = codec.encode(read_image(path), quality=quality, refinement_steps=0)
+            indices[f"{path.stem}@{quality}"] = encoded.indices
+    np.savez(folder / INDICES, **indices)
+    return digests(LogitPrograms(codec.programs, jax_head(model)), codec, folder)
+
+
+def main() -> None:
+    options = parsed()
+    if options.worker:
+        work(json.loads(options.worker))
+        return
+    failed = False
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        expected = prepare(options, folder)
+        total = sum(int(each.split()[1]) for each in expected.values())
+        print(f"{len(expected)} pictures and qualities, {total} logits", flush=True)
+        for name, (runtime, environment, chosen) in settings().items():
+            if options.only and options.only not in name:
+                continue
+            task = {"model": options.model, "folder": str(folder), "runtime": runtime, **chosen}
+            command = [options.python, __file__, "--worker", json.dumps(task)]
+            began = time.perf_counter()
+            done = subprocess.run(
+                command, env={**os.environ, **environment}, capture_output=True, text=True
+            )
+            if done.returncode:
+                failed = True
+                print(f"{name}: failed: {done.stderr.strip().splitlines()[-1]}", flush=True)
+                continue
+            found = json.loads(done.stdout.splitlines()[-1])
+            wrong = [key for key in expected if found[key] != expected[key]]
+            failed |= bool(wrong)
+            seconds = time.perf_counter() - began
+            print(f"{name}: {len(wrong)} of {len(expected)} differ ({seconds:.0f} s)", flush=True)
+    sys.exit(int(failed))
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", type=Path, nargs="?")
+    parser.add_argument("--model", default="small")
+    parser.add_argument("--qualities", default="8,12,20")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--only", metavar="TEXT")
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
