@@ -91,6 +91,8 @@ class IntegerMim:
 
     heads: int
     depth: int
+    # Queries of one go through attention: what is computed for them should fit a core's own cache.
+    queries: int | None = None
 
     def context(self, params: dict, visible: jax.Array, halo: int) -> jax.Array:
         """What the trunk knows of each token of a window.
@@ -137,6 +139,10 @@ class IntegerMim:
         y = _activation(_linear(inputs, hidden), params)
         return jnp.round(_linear(y, output)).astype(jnp.int32)
 
+    def _cuts(self, count: int) -> list[int]:
+        step = self.queries or count
+        return list(range(step, count, step))
+
     def _block(self, p: dict, x: jax.Array, cut: int, one: jax.Array) -> jax.Array:
         """(h, w, C) -> (h - 2*cut, w - 2*cut, C)."""
         # The local filter still needs a token on each side of what is asked for.
@@ -162,14 +168,23 @@ class IntegerMim:
         q, k, v = qkv.reshape(h * w, 3, self.heads, -1).transpose(1, 2, 0, 3)
         q = _queries(q, h, w, edge)
         bias = _queries(p["position_bias"], h, w, edge)
-        zero = jnp.zeros((), jnp.float32)
-        logits = scaled_product(q, k.transpose(0, 2, 1), p["logits"]["scale"], zero) + bias
-        below = jnp.max(logits, axis=-1, keepdims=True) - logits
-        entries = p["exponential"].shape[0]
-        weights = look_up(p["exponential"], jnp.minimum(below, entries - 1.0))
-        out = _weighted_mean(weights, v, p["mean"])
+        pieces = zip(
+            *(jnp.split(x, self._cuts(q.shape[1]), axis=1) for x in (q, bias)), strict=True
+        )
+        attended = [_attended(each, k, v, some, p) for each, some in pieces]
+        out = jnp.concatenate(attended, axis=1)
         out = out.transpose(1, 0, 2).reshape(h - 2 * edge, w - 2 * edge, channels)
         return _linear(out, p["projection"])
+
+
+def _attended(q: jax.Array, k: jax.Array, v: jax.Array, bias: jax.Array, p: dict) -> jax.Array:
+    """Queries (heads, q, d), keys and values (heads, n, d) int8, bias (heads, q, n) -> as q."""
+    zero = jnp.zeros((), jnp.float32)
+    logits = scaled_product(q, k.transpose(0, 2, 1), p["logits"]["scale"], zero) + bias
+    below = jnp.max(logits, axis=-1, keepdims=True) - logits
+    entries = p["exponential"].shape[0]
+    weights = look_up(p["exponential"], jnp.minimum(below, entries - 1.0))
+    return _weighted_mean(weights, v, p["mean"])
 
 
 def _queries(x: jax.Array, h: int, w: int, edge: int) -> jax.Array:
