@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from pqmim_jax.cli import options
 from pqmim_jax.cli.errors import CommandError
 
@@ -71,8 +69,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _crops(folder: Path, side: int, count: int) -> np.ndarray:
+def _crops(folder: Path, side: int, count: int):
     """(n, side, side, 3) uint8: the middles of pictures that are large enough, n <= count."""
+    import numpy as np
+
     from pqmim_jax.evaluation.pictures import find_images
     from pqmim_jax.images import read_image
     from pqmim_jax.images.middle import middle
