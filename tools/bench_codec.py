@@ -141,7 +141,7 @@ def breakdown(found: dict[str, dict]) -> str:
         seconds = rows[name]
         cells = [f"{seconds[way]:.3f} s" if way in seconds else "-" for way in found]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    shares = [f"{100 * each['host'] / each['total']:.1f}%" for each in found.values()]
+    shares = [f"{100 * each['host_share']:.1f}%" for each in found.values()]
     lines.append(f"| share of the host (coder and other work) once loaded | {' | '.join(shares)} |")
     return "\n".join(lines)
 

@@ -7,16 +7,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from unittest import mock
 
 CODER, OTHER = "rANS coder", "other work of the host"
-_LABELS = {
+LOADING = "programs from the disk cache"
+_OF_THE_MIM = {"context": "MIM contexts", "head": "MIM head and tables"}
+_OF_REGIONS = {
     "encode": "encoder network",
-    "context": "MIM contexts",
-    "head": "MIM head and tables",
     "decode": "decoder network",
+    "filter": "post-filter",
+    "correct": "refinement",
 }
+_LABELS = _OF_THE_MIM | _OF_REGIONS
 
 
 class Timeline:
@@ -60,23 +63,32 @@ def union_s(intervals: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def compile_programs(codec) -> list[str]:
-    """Compiles all programs of a codec, or reads them from the disk cache; their names."""
-    names = [
-        name
-        for name, value in vars(type(codec.programs)).items()
-        if isinstance(value, cached_property) and not name.startswith("_")
-    ]
-    for name in names:
-        getattr(codec.programs, name)
-    return names
+class RecordedPrograms:
+    """A codec's programs, all of whose calls are recorded, and how long each took to be had.
 
+    Those of a region are read from the disk cache (or compiled) once the region's shape is known.
+    """
 
-def _recorded(program, timed: Callable[[Callable], Callable]):
-    """A program, or one in segments, all of whose calls are recorded."""
-    if callable(program):
-        return timed(program)
-    return replace(program, first=timed(program.first), rest=[timed(run) for run in program.rest])
+    def __init__(self, programs, timeline: Timeline):
+        """`programs`: a `pqmim_jax.codec.program_set.ProgramSet`."""
+        self._programs, self._timed = programs, timeline.timed
+
+    def __getattr__(self, name: str):
+        """All but the programs is as it was."""
+        if name not in _LABELS:
+            return getattr(self._programs, name)
+        if name in _OF_THE_MIM:
+            return self._recorded(name, self._timed(LOADING, getattr)(self._programs, name))
+        ask = self._timed(LOADING, getattr(self._programs, name))
+        return lambda shape: self._recorded(name, ask(shape))
+
+    def _recorded(self, name: str, program):
+        """A program, or one in segments, with its calls recorded."""
+        timed = partial(self._timed, _LABELS[name])
+        if callable(program):
+            return timed(program)
+        rest = [timed(run) for run in program.rest]
+        return replace(program, first=timed(program.first), rest=rest)
 
 
 @contextmanager
@@ -84,12 +96,10 @@ def recording(codec):
     """A Timeline of the programs of `codec` and of the coder, while the context lasts."""
     from pqmim_jax.coding import RansDecoder, RansEncoder
 
-    timeline, programs = Timeline(), codec.programs
+    timeline = Timeline()
     with ExitStack() as stack:
-        for name in compile_programs(codec):
-            timed = partial(timeline.timed, _LABELS.get(name, name))
-            run = _recorded(getattr(programs, name), timed)
-            stack.enter_context(mock.patch.dict(vars(programs), {name: run}))
+        recorded = RecordedPrograms(codec.programs, timeline)
+        stack.enter_context(mock.patch.object(codec, "programs", recorded))
         for coder in (RansEncoder, RansDecoder):
             for name, method in list(vars(coder).items()):
                 if callable(method) and (name == "__init__" or not name.startswith("_")):
