@@ -1,4 +1,4 @@
-"""PQ-MIM image compression in JAX: `from pqmim_jax import Codec`."""
+"""PQ-MIM image compression: `from pqmim_jax import load_codec`."""
 
 __version__ = "0.2.0"
 
@@ -9,4 +9,8 @@ def __getattr__(name: str):
         from pqmim_jax.codec import Codec
 
         return Codec
+    if name == "load_codec":
+        from pqmim_jax.loading import load_codec
+
+        return load_codec
     raise AttributeError(f"module 'pqmim_jax' has no attribute {name!r}")

@@ -100,6 +100,28 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
     return StoredModel(name_of(path), config, autoencoder, mim, counts, *digests)
 
 
+@dataclass(frozen=True)
+class ModelSummary:
+    """What a model is called, and what its files say of it."""
+
+    name: str
+    config: dict
+    fingerprint: int
+    decoder: int
+
+
+def summary(name_or_path: str | Path) -> ModelSummary:
+    """Of a model, without making arrays of it; errors as `load_model`."""
+    path = model_path(name_or_path)
+    manifest, tensors = read_folder(path, KIND, FORMAT)
+    try:
+        config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
+        digests = fingerprint(config, tensors), decoder_digest(config, tensors)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    return ModelSummary(name_of(path), config, *digests)
+
+
 def load_float_mim(name_or_path: str | Path) -> dict:
     """Parameters of a model's MIM as it was trained, float32; ModelError if they are not there."""
     path = model_path(name_or_path)

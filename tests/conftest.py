@@ -17,6 +17,10 @@ def compilation_cache(tmp_path_factory):
     os.environ["PQMIM_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
 
 
+# Commands run in JAX unless a test asks otherwise: a tiny model is not worth an export.
+os.environ.setdefault("PQMIM_RUNTIME", "jax")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_counts():
     """Programs started in the background ignore SIGINT, and so would all that the tests start."""

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "losses": {"models", "weight_files"},
     "codec": {
         *("models", "masking", "coding", "model_store", "hyperprior_store", "cores", "limits"),
-        "integer",
+        *("integer", "caching"),
     },
     "training": {
         *("models", "losses", "masking", "data", "model_store", "hyperprior_store", "integer"),

@@ -25,6 +25,7 @@ from pqmim_jax.cli import (
     train,
 )
 from pqmim_jax.cli.errors import user_message
+from pqmim_jax.loading import JAX, RUNTIMES
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
 _COMMANDS = (
@@ -62,12 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, extra = build_parser().parse_known_args(argv)
     if extra and not args.takes_extra:
         args.parser.error(f"unrecognized arguments: {' '.join(extra)}")
-    args.runtime = options.chosen_runtime(args)
-    if args.runtime != options.JAX and not args.any_runtime:
+    if args.runtime not in (None, JAX) and not args.any_runtime:
         args.parser.error(f"there is no --runtime {args.runtime} for this command")
     args.extra = extra
     keep_freed_memory()
     try:
+        args.runtime_asked_for, args.runtime = args.runtime, options.chosen_runtime(args)
         return args.run(args)
     except KeyboardInterrupt:
         print("pqmim: interrupted", file=sys.stderr)
@@ -98,10 +99,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--runtime",
-        choices=options.RUNTIMES,
-        help="what runs the networks: jax, or onnx: ONNX Runtime and a --model that `pqmim export` "
-        "made, where JAX need not be installed; files are the same (default: onnx if --model is "
-        "such a folder or JAX is not installed, otherwise jax)",
+        choices=RUNTIMES,
+        help="what runs the networks: jax, or onnx: ONNX Runtime, with programs that are exported "
+        "once for each model and kept in the cache, or with a --model that `pqmim export` made, "
+        "where JAX need not be installed; files are the same (default: $PQMIM_RUNTIME, or else "
+        "onnx where it is installed and JAX has no accelerator)",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:

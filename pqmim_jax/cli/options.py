@@ -2,12 +2,11 @@
 
 import argparse
 import os
-from importlib import util
-from pathlib import Path
+import sys
 
 from pqmim_jax.limits import MAX_PIXELS
+from pqmim_jax.loading import JAX
 
-JAX, ONNX = RUNTIMES = ("jax", "onnx")
 MODEL_VARIABLE = "PQMIM_MODEL"  # of the environment: --model, where that is not given
 
 
@@ -94,38 +93,31 @@ def add_max_pixels(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_runtime(args: argparse.Namespace) -> str:
-    """What runs the networks of a command: --runtime, or what --model and this machine ask for."""
+    """What runs the networks of a command: --runtime, or what --model and this machine ask for.
+
+    Raises:
+      CommandError: $PQMIM_RUNTIME names no runtime.
+    """
+    from pqmim_jax.cli.errors import CommandError
+    from pqmim_jax.loading import default_runtime
+
     if args.runtime is not None or not args.any_runtime:
         return args.runtime or JAX
-    return ONNX if _is_exported(args.model) or util.find_spec("jax") is None else JAX
-
-
-def _is_exported(model: str | None) -> bool:
-    from pqmim_jax.runtime.manifest import MANIFEST
-
-    return model is not None and (Path(model) / MANIFEST).is_file()
+    try:
+        return default_runtime(args.model)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def load_codec(args: argparse.Namespace):
     """The `Codec` of --model in --runtime; ModelError or ExportError if there is no such model."""
-    if args.runtime == ONNX:
-        return _load_exported(args.model)
-    from pqmim_jax.codec import Codec
-    from pqmim_jax.model_store import DEFAULT
+    from pqmim_jax import loading
 
-    return Codec.load(args.model or DEFAULT)
+    def say(line: str) -> None:
+        if not getattr(args, "quiet", False):
+            print(f"pqmim: {line}", file=sys.stderr, flush=True)
 
-
-def _load_exported(folder: str | None):
-    from pqmim_jax.cli.errors import CommandError
-    from pqmim_jax.runtime import load_codec
-
-    if folder is None:
-        raise CommandError(
-            f"ONNX Runtime needs --model FOLDER, or {MODEL_VARIABLE} set to it: a model that was "
-            "exported where JAX is installed, by `pqmim export small --format onnx -o FOLDER`"
-        )
-    return load_codec(folder)
+    return loading.load_codec(args.model, runtime=args.runtime_asked_for, say=say)
 
 
 def check_schedule(spec: str | None) -> None:

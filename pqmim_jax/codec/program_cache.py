@@ -19,6 +19,8 @@ import jax
 import jax.export
 from jax._src.xla_bridge import backends_are_initialized  # no public name tells
 
+from pqmim_jax.caching import cache_folder, source_digest
+
 _SOURCES = ("models", "codec", "coding", "integer")  # what a traced program is made from
 _PINNED = (
     (jax.default_matmul_precision, None),
@@ -69,13 +71,6 @@ def _warn_of_foreign_pool() -> None:
         )
 
 
-def cache_folder() -> Path:
-    """Where programs are kept."""
-    if folder := os.environ.get("PQMIM_CACHE_DIR"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pqmim_jax"
-
-
 def compiled(name: str, config: dict, trace: Callable[[], Callable], arguments: tuple) -> Callable:
     """A program compiled for the default device.
 
@@ -121,15 +116,8 @@ def use_compilation_cache() -> None:
 
 def _digest(config: dict, shapes: Any) -> str:
     parts = (json.dumps(config, sort_keys=True), str(shapes), jax.__version__)
-    text = "\n".join((*parts, jax.default_backend(), _source_digest()))
+    text = "\n".join((*parts, jax.default_backend(), source_digest(*_SOURCES)))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-@cache
-def _source_digest() -> str:
-    package = Path(__file__).parents[1]
-    files = sorted(f for room in _SOURCES for f in (package / room).rglob("*.py"))
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
 
 
 def _read(path: Path) -> jax.export.Exported | None:

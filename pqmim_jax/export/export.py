@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pqmim_jax import __version__, masking
+from pqmim_jax.codec.program_cache import pinned_settings
 from pqmim_jax.codec.program_set import AUTOENCODER_HALO, OUTSIDE, TOKENS_PER_BLOCK, filter_halo
 from pqmim_jax.codec.quantization import as_compared
 from pqmim_jax.coding import LOGIT_FRACTION_BITS, MAX_FIXED_LOGIT, PRECISION, exp_table
@@ -16,12 +17,20 @@ CODEBOOKS = "codebooks.bin"
 _OURS = {"pqmim": __version__}
 
 
-def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool = False) -> None:
+def export_model(
+    model: StoredModel,
+    kind: str,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    verified: bool = True,
+) -> None:
     """Writes an exported folder; it appears whole or not at all.
 
     Args:
       kind: one of `runtime.manifest.KINDS`.
       overwrite: replace the folder if it is an export.
+      verified: run ONNX programs beside JAX before they are handed out.
 
     Raises:
       ValueError: unknown kind.
@@ -32,7 +41,8 @@ def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool
     if kind not in KINDS:
         raise ValueError(f"unknown export format {kind!r}; choices: {', '.join(KINDS)}")
     check_target(folder, overwrite=overwrite)
-    content, files = _content(model, kind)
+    with pinned_settings():
+        content, files = _content(model, kind, verified)
     codebooks = np.ascontiguousarray(as_compared(model), "<f4")
     manifest = {
         "kind": kind,
@@ -49,7 +59,7 @@ def export_model(model: StoredModel, kind: str, folder: Path, *, overwrite: bool
     write_folder(folder, manifest, files, overwrite=overwrite)
 
 
-def _content(model: StoredModel, kind: str) -> tuple[dict, dict[str, bytes]]:
+def _content(model: StoredModel, kind: str, verified: bool) -> tuple[dict, dict[str, bytes]]:
     """What is in a manifest of this kind only, and the files.
 
     Each kind needs packages of its own: they are imported here, when asked for.
@@ -57,7 +67,7 @@ def _content(model: StoredModel, kind: str) -> tuple[dict, dict[str, bytes]]:
     if kind == "onnx":
         from pqmim_jax.export.onnx import onnx_export, onnx_versions
 
-        programs, files = onnx_export(model)
+        programs, files = onnx_export(model, verified=verified)
         return {"versions": {**_OURS, **onnx_versions()}, "programs": programs}, files
     if kind == "stablehlo":
         from pqmim_jax.export.stablehlo import stablehlo_export, stablehlo_facts

@@ -93,7 +93,9 @@ def _equation(graph: Graph, eqn, operands: list) -> list:
     name = eqn.primitive.name
     if name in _CALLS and eqn.params.get("name") in NAMED:
         tensors = list(map(partial(_as_tensor, graph), operands))
-        return [NAMED[eqn.params["name"]](graph, tensors, eqn)]
+        result = NAMED[eqn.params["name"]](graph, tensors, eqn)
+        if result is not None:
+            return [result]
     if name in _CALLS:
         inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
         closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())

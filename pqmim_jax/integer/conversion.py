@@ -20,6 +20,7 @@ _HEADROOM = 1.5  # of the residual stream over the peak in calibration
 _LOGITS_PER_NAT = 20.0  # least steps of an attention logit
 _MOST_SHIFT = 23
 _EXPONENTIALS = 256
+_MIDDLE = GELU_ENTRIES // 2  # where tables of GELU have 0
 # Weights of the trunk's blocks have 7 bits: where a processor adds two products of unsigned by
 # signed bytes in 16 bits, 2 * 255 * 64 still fits, so that the fastest products are exact on all of
 # them. The layers that see embeddings, and the head's, are few and need all 8.
@@ -90,10 +91,10 @@ class Converter:
         tree["local_read"], scale = self._read(f"{name}local_read")
         tree["local"] = self._local(p["local"], p["local_norm"], scale)
         tree["mlp_read"], scale = self._read(f"{name}mlp_read")
-        hidden = self._found.scale(f"{name}hidden", GELU_ENTRIES // 2 - 1)
+        hidden = self._found.scale(f"{name}hidden", _MIDDLE - 1)
         activated = self._found.scale(f"{name}activated", TOP)
         kernel, bias = absorbed(p["mlp"]["expand"], p["mlp_norm"])
-        tree["expand"] = layer(kernel, bias, scale, hidden, top=_BLOCK_TOP)
+        tree["expand"] = layer(kernel, bias + _MIDDLE * hidden, scale, hidden, top=_BLOCK_TOP)
         tree["gelu"] = gelu_table(hidden, activated)
         contract = p["mlp"]["contract"]
         tree["contract"] = layer(
@@ -174,10 +175,10 @@ class Converter:
                 "hidden": layer(kernel, bias, scale, activated, inputs=(1,)),
                 "output": rectified_layer(output, activated, step, inputs=(1,)),
             }
-        hidden = self._found.scale("hidden", GELU_ENTRIES // 2 - 1)
+        hidden = self._found.scale("hidden", _MIDDLE - 1)
         activated = self._found.scale("activated", TOP)
         return {
-            "hidden": layer(kernel, bias, scale, hidden, inputs=(1,)),
+            "hidden": layer(kernel, bias + _MIDDLE * hidden, scale, hidden, inputs=(1,)),
             "gelu": gelu_table(hidden, activated),
             "output": layer(output["kernel"], output["bias"], activated, step, inputs=(1,)),
         }
@@ -232,8 +233,8 @@ def absorbed(dense: dict, norm: dict | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gelu_table(scale_in: float, scale_out: float) -> np.ndarray:
-    """(GELU_ENTRIES,) int8: entry i is for values from i - n/2 to i - n/2 + 1 steps."""
-    x = (np.arange(GELU_ENTRIES) - GELU_ENTRIES // 2 + 0.5) * scale_in
+    """(GELU_ENTRIES,) int8: entry i is for values from i - 512 to i - 511 steps."""
+    x = (np.arange(GELU_ENTRIES) - _MIDDLE + 0.5) * scale_in
     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
     return _rounded(0.5 * x * (1 + np.tanh(inner)) / scale_out)
 

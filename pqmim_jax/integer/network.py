@@ -3,6 +3,7 @@
 import functools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from pqmim_jax.integer.arithmetic import (
 )
 
 GELU_ENTRIES = 1024
-"""Of a table of GELU: hidden values from -512 to 511 of their scale."""
+"""Of a table of GELU: hidden values from -512 to 511 of their scale, to which biases add 512."""
 
 _HIGHEST_POWER = 24  # no number that is normalised reaches 2**24
 
@@ -171,20 +172,35 @@ class IntegerMim:
         pieces = zip(
             *(jnp.split(x, self._cuts(q.shape[1]), axis=1) for x in (q, bias)), strict=True
         )
-        attended = [_attended(each, k, v, some, p) for each, some in pieces]
-        out = jnp.concatenate(attended, axis=1)
+        values = _Values.of(v)
+        attended = [_attended(each, k, values, some, p) for each, some in pieces]
+        out = jnp.concatenate(attended, axis=1) if len(attended) > 1 else attended[0]
         out = out.transpose(1, 0, 2).reshape(h - 2 * edge, w - 2 * edge, channels)
         return _linear(out, p["projection"])
 
 
-def _attended(q: jax.Array, k: jax.Array, v: jax.Array, bias: jax.Array, p: dict) -> jax.Array:
-    """Queries (heads, q, d), keys and values (heads, n, d) int8, bias (heads, q, n) -> as q."""
+class _Values(NamedTuple):
+    """What the weights of attention are multiplied with."""
+
+    ones_beside: jax.Array  # (heads, n, d + 1) int8: the last column sums the weights
+    total: jax.Array  # (heads, 1, d) float32: sum over all n
+
+    @classmethod
+    def of(cls, v: jax.Array) -> "_Values":
+        """Of (heads, n, d) int8."""
+        ones = jnp.ones((*v.shape[:2], 1), jnp.int8)
+        total = jnp.sum(v.astype(jnp.float32), axis=1, keepdims=True)
+        return cls(jnp.concatenate([v, ones], axis=-1), total)
+
+
+def _attended(q: jax.Array, k: jax.Array, values: _Values, bias: jax.Array, p: dict) -> jax.Array:
+    """Queries (heads, q, d), keys (heads, n, d) int8, bias (heads, q, n) -> as q."""
     zero = jnp.zeros((), jnp.float32)
     logits = scaled_product(q, k.transpose(0, 2, 1), p["logits"]["scale"], zero) + bias
     below = jnp.max(logits, axis=-1, keepdims=True) - logits
     entries = p["exponential"].shape[0]
-    weights = look_up(p["exponential"], jnp.minimum(below, entries - 1.0))
-    return _weighted_mean(weights, v, p["mean"])
+    weights = look_up(p["exponential"], jnp.clip(below, 0.0, entries - 1.0))
+    return _weighted_mean(weights, values, p["mean"])
 
 
 def _queries(x: jax.Array, h: int, w: int, edge: int) -> jax.Array:
@@ -195,24 +211,20 @@ def _queries(x: jax.Array, h: int, w: int, edge: int) -> jax.Array:
     return grid[:, edge : h - edge, edge : w - edge].reshape(x.shape[0], -1, x.shape[-1])
 
 
-def _weighted_mean(weights: jax.Array, v: jax.Array, p: dict) -> jax.Array:
-    """Sum of weights * v over their sum, in the scale of what follows.
+def _weighted_mean(weights: jax.Array, values: _Values, p: dict) -> jax.Array:
+    """Sum of weights * values over the sum of weights, in the scale of what follows.
 
     Args:
       weights: (heads, q, n) int8, each ZERO less than it is meant.
-      v: (heads, n, d) int8.
       p: `reciprocal` (256,), `scale`.
 
     Returns:
       (heads, q, d) int8.
     """
-    heads, n, d = v.shape
-    ones = jnp.ones((heads, n, 1), jnp.int8)
-    one, zero = jnp.ones((), jnp.float32), jnp.zeros((), jnp.float32)
-    sums = scaled_product(weights, jnp.concatenate([v, ones], axis=-1), one, zero)
-    values = jnp.sum(v.astype(jnp.float32), axis=1, keepdims=True)
-    numerator = sums[..., :d] + ZERO * values
-    denominator = sums[..., d:] + float(ZERO * n)
+    n, one, zero = weights.shape[-1], jnp.ones((), jnp.float32), jnp.zeros((), jnp.float32)
+    sums = scaled_product(weights, values.ones_beside, one, zero)
+    numerator = sums[..., :-1] + ZERO * values.total
+    denominator = sums[..., -1:] + float(ZERO * n)
     # To [256, 512), where a table of reciprocals has one entry for each whole number.
     power = inverse_power(denominator, _powers(6, 2), 2) * 4
     reciprocal = look_up(p["reciprocal"], denominator * power - 256.0)
@@ -237,8 +249,7 @@ def _activation(y: jax.Array, p: dict) -> jax.Array:
     """GELU by the table of `p`, else a rectifier: float32 -> int8."""
     if "gelu" not in p:
         return rectified_int8(y)
-    middle = GELU_ENTRIES // 2
-    return look_up(p["gelu"], jnp.clip(y + float(middle), 0, GELU_ENTRIES - 1.0))
+    return look_up(p["gelu"], jnp.clip(y, 0.0, GELU_ENTRIES - 1.0))
 
 
 def _residual(x: jax.Array) -> jax.Array:
@@ -267,9 +278,9 @@ def _read(p: dict, x: jax.Array) -> jax.Array:
     top = float(square_top(channels))
     small = jnp.clip(jnp.round(deviation * p["variance"]["scale"]), -top, top)
     squares = jnp.maximum(jnp.sum(small * small, axis=-1, keepdims=True), 1.0)
-    quarter = inverse_power(squares, _powers(0, 4), 4)
-    inverse = look_up(p["rsqrt"], squares * quarter * 256.0 - 256.0)
-    gain = inverse * (inverse_power(squares, _powers(0, 4), 2) * p["scale"])
+    half = inverse_power(squares, _powers(0, 4), 2)
+    inverse = look_up(p["rsqrt"], squares * (half * half) * 256.0 - 256.0)
+    gain = inverse * (half * p["scale"])
     return to_int8(deviation * gain)
 
 
