@@ -57,11 +57,24 @@ def test_what_is_no_pqm_file(pqmim, tmp_path, tiny_model, content, command):
     assert str(bad) in done.err
 
 
-@pytest.mark.parametrize("command", ["decompress", "info"])
+@pytest.mark.parametrize("command", [["decompress"], ["info", "--stages"]])
 def test_wrong_model(pqmim, file, other_model, command):
-    done = pqmim(command, file, "--model", other_model)
+    done = pqmim(*command, file, "--model", other_model)
     assert_refused(done, file.with_suffix(".png"))
     assert "another model" in done.err
+
+
+@pytest.mark.parametrize("options", [[], ["--model"]], ids=["packaged", "wrong"])
+def test_info_without_the_model_says_so(pqmim, file, codec, other_model, options):
+    options = [*options, other_model] if options else []
+    text = pqmim("info", file, *options).out
+    assert "70 x 50 pixels" in text and "quality    4\n" in text
+    fingerprint, decoder = codec.model.fingerprint, codec.model.decoder
+    named = f"(fingerprint {fingerprint:08x}, decoder {decoder:04x})"
+    assert f"model      not one of those here {named}\n" in text
+    facts = json.loads(pqmim("info", file, "--json", *options).out)
+    unknown = ("model", "qualities", "schedule", "stages_sent", "decoder_matches")
+    assert [facts[name] for name in unknown] == [None] * len(unknown)
 
 
 def test_another_decoder_decodes_with_a_warning(pqmim, file, codec, other_decoder_model):
@@ -116,8 +129,8 @@ def test_image_that_is_no_image(pqmim, tmp_path, codec_loaded_once, content):
     assert str(bad) in done.err
 
 
-def test_info_accounts_for_every_byte(pqmim, file, codec, codec_loaded_once):
-    facts = json.loads(pqmim("info", file, "--json").out)
+def test_info_accounts_for_every_byte(pqmim, file, tiny_model, codec, codec_loaded_once):
+    facts = json.loads(pqmim("info", file, "--model", tiny_model, "--stages", "--json").out)
     size = len(file.read_bytes())
     assert (facts["width"], facts["height"], facts["quality"]) == (70, 50, 4)
     assert facts["schedule"] == "qlds(stages=3,alpha=2.2)"
@@ -132,9 +145,12 @@ def test_info_accounts_for_every_byte(pqmim, file, codec, codec_loaded_once):
     assert 0 < facts["header_bytes"] + facts["coder_overhead_bytes"] <= 20
 
 
-def test_info_text(pqmim, file, codec_loaded_once):
-    text = pqmim("info", file).out
+def test_info_text(pqmim, file, tiny_model, codec_loaded_once):
+    text = pqmim("info", file, "--model", tiny_model).out
     assert "70 x 50 pixels" in text
     assert "4 of 4" in text
     assert f"{len(file.read_bytes())} bytes" in text
-    assert text.count("\nstage ") == 3
+    assert "\nstage " not in text and "\noverhead " not in text
+    decoded = pqmim("info", file, "--model", tiny_model, "--stages").out
+    assert decoded.startswith(text.rstrip())
+    assert decoded.count("\nstage ") == 3 and decoded.count("\noverhead ") == 1
