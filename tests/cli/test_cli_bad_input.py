@@ -57,9 +57,9 @@ def test_what_is_no_pqm_file(pqmim, tmp_path, tiny_model, content, command):
     assert str(bad) in done.err
 
 
-@pytest.mark.parametrize("command", ["decompress", "info"])
+@pytest.mark.parametrize("command", [["decompress"], ["info", "--stages"]])
 def test_wrong_model(pqmim, file, other_model, command):
-    done = pqmim(command, file, "--model", other_model)
+    done = pqmim(*command, file, "--model", other_model)
     assert_refused(done, file.with_suffix(".png"))
     assert "another model" in done.err
 
@@ -116,8 +116,9 @@ def test_image_that_is_no_image(pqmim, tmp_path, codec_loaded_once, content):
     assert str(bad) in done.err
 
 
-def test_info_accounts_for_every_byte(pqmim, file, codec, codec_loaded_once):
-    facts = json.loads(pqmim("info", file, "--json").out)
+def test_info_accounts_for_every_byte(pqmim, file, codec, tiny_model, codec_loaded_once):
+    done = pqmim("info", file, "--stages", "--json", "--model", tiny_model)
+    facts = json.loads(done.out)
     size = len(file.read_bytes())
     assert (facts["width"], facts["height"], facts["quality"]) == (70, 50, 4)
     assert facts["schedule"] == "qlds(stages=3,alpha=2.2)"
@@ -132,8 +133,18 @@ def test_info_accounts_for_every_byte(pqmim, file, codec, codec_loaded_once):
     assert 0 < facts["header_bytes"] + facts["coder_overhead_bytes"] <= 20
 
 
-def test_info_text(pqmim, file, codec_loaded_once):
+def test_info_reads_the_header_without_a_model(pqmim, file, tiny_model, codec, monkeypatch):
+    monkeypatch.setattr("pqmim_jax.loading.load_codec", None)
+    facts = json.loads(pqmim("info", file, "--json", "--model", tiny_model).out)
+    assert "stage_bits" not in facts
+    assert (facts["quality"], facts["qualities"]) == (4, 4)
     text = pqmim("info", file).out
+    assert "quality    4\n" in text
+    assert f"not one of those here (fingerprint {codec.model.fingerprint:08x}" in text
+
+
+def test_info_text(pqmim, file, tiny_model, codec_loaded_once):
+    text = pqmim("info", file, "--stages", "--model", tiny_model).out
     assert "70 x 50 pixels" in text
     assert "4 of 4" in text
     assert f"{len(file.read_bytes())} bytes" in text
