@@ -95,6 +95,8 @@ def _cached_export(name: str | Path, *, required: bool, say) -> Path | None:
     """
     from pqmim_jax.model_store import model_path
 
+    if not _installed("jax", "onnx"):
+        return _nothing_to_export_with(required or not _installed("jax"))
     path = model_path(name)
     folder = cache_folder() / f"onnx-{_digest(path)}"
     if is_exported(folder):
@@ -109,6 +111,16 @@ def _cached_export(name: str | Path, *, required: bool, say) -> Path | None:
         warnings.warn(f"ONNX Runtime is not used: {error}", stacklevel=2)
         return None
     return folder
+
+
+def _nothing_to_export_with(required: bool) -> None:
+    from pqmim_jax.runtime.manifest import ExportError
+
+    if required:
+        raise ExportError(
+            "ONNX Runtime needs --model FOLDER, or PQMIM_MODEL set to it: a model exported by "
+            "`pqmim export small --format onnx -o FOLDER`; or the packages jax and onnx to do that"
+        )
 
 
 def _export(name: str | Path, folder: Path) -> None:
