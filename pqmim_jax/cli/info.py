@@ -177,7 +177,7 @@ def _as_text(facts: dict) -> str:
 def _stage_lines(facts: dict) -> list[str]:
     sent = facts["stages_sent"]
     if "stage_bits" not in facts:
-        return [] if sent is None else [f"hybrid     {sent} stages, the rest is imagined"]
+        return [] if sent is None else [f"hybrid     {sent} of its stages, the rest is imagined"]
     lines = [f"overhead   {facts['coder_overhead_bytes']:.1f} bytes of checksums and coder"]
     count = len(facts["stage_bits"])
     if sent < count:

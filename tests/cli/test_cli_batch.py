@@ -214,7 +214,7 @@ def encode(*arguments, **options):
         time.sleep(0.01)
 
 codec = types.SimpleNamespace(qualities=4, encode=encode)
-Codec.load = lambda name: codec
+Codec.load = lambda name, **options: codec
 sys.exit(main())
 """
 
