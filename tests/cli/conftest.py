@@ -37,7 +37,7 @@ def pqmim(capsys):
 @pytest.fixture
 def codec_loaded_once(codec, monkeypatch):
     """Commands on the tiny model share one compiled codec: what they do with it is under test."""
-    monkeypatch.setattr(Codec, "load", lambda name_or_path, **options: codec)
+    monkeypatch.setattr(Codec, "load", lambda *_, **__: codec)
 
 
 @pytest.fixture

@@ -64,6 +64,19 @@ def test_wrong_model(pqmim, file, other_model, command):
     assert "another model" in done.err
 
 
+@pytest.mark.parametrize("options", [[], ["--model"]], ids=["packaged", "wrong"])
+def test_info_without_the_model_says_so(pqmim, file, codec, other_model, options):
+    options = [*options, other_model] if options else []
+    text = pqmim("info", file, *options).out
+    assert "70 x 50 pixels" in text and "quality    4\n" in text
+    fingerprint, decoder = codec.model.fingerprint, codec.model.decoder
+    named = f"(fingerprint {fingerprint:08x}, decoder {decoder:04x})"
+    assert f"model      not one of those here {named}\n" in text
+    facts = json.loads(pqmim("info", file, "--json", *options).out)
+    unknown = ("model", "qualities", "schedule", "stages_sent", "decoder_matches")
+    assert [facts[name] for name in unknown] == [None] * len(unknown)
+
+
 def test_another_decoder_decodes_with_a_warning(pqmim, file, codec, other_decoder_model):
     other = Codec.load(other_decoder_model)
     done = pqmim("decompress", file, "--model", other_decoder_model)
@@ -116,9 +129,8 @@ def test_image_that_is_no_image(pqmim, tmp_path, codec_loaded_once, content):
     assert str(bad) in done.err
 
 
-def test_info_accounts_for_every_byte(pqmim, file, codec, tiny_model, codec_loaded_once):
-    done = pqmim("info", file, "--stages", "--json", "--model", tiny_model)
-    facts = json.loads(done.out)
+def test_info_accounts_for_every_byte(pqmim, file, tiny_model, codec, codec_loaded_once):
+    facts = json.loads(pqmim("info", file, "--model", tiny_model, "--stages", "--json").out)
     size = len(file.read_bytes())
     assert (facts["width"], facts["height"], facts["quality"]) == (70, 50, 4)
     assert facts["schedule"] == "qlds(stages=3,alpha=2.2)"
@@ -133,19 +145,12 @@ def test_info_accounts_for_every_byte(pqmim, file, codec, tiny_model, codec_load
     assert 0 < facts["header_bytes"] + facts["coder_overhead_bytes"] <= 20
 
 
-def test_info_reads_the_header_without_a_model(pqmim, file, tiny_model, codec, monkeypatch):
-    monkeypatch.setattr("pqmim_jax.loading.load_codec", None)
-    facts = json.loads(pqmim("info", file, "--json", "--model", tiny_model).out)
-    assert "stage_bits" not in facts
-    assert (facts["quality"], facts["qualities"]) == (4, 4)
-    text = pqmim("info", file).out
-    assert "quality    4\n" in text
-    assert f"not one of those here (fingerprint {codec.model.fingerprint:08x}" in text
-
-
 def test_info_text(pqmim, file, tiny_model, codec_loaded_once):
-    text = pqmim("info", file, "--stages", "--model", tiny_model).out
+    text = pqmim("info", file, "--model", tiny_model).out
     assert "70 x 50 pixels" in text
     assert "4 of 4" in text
     assert f"{len(file.read_bytes())} bytes" in text
-    assert text.count("\nstage ") == 3
+    assert "\nstage " not in text and "\noverhead " not in text
+    decoded = pqmim("info", file, "--model", tiny_model, "--stages").out
+    assert decoded.startswith(text.rstrip())
+    assert decoded.count("\nstage ") == 3 and decoded.count("\noverhead ") == 1

@@ -98,7 +98,7 @@ def test_folder_of_pictures_goes_and_comes_back_mirrored(pqmim, png, tmp_path, c
 
 
 @pytest.mark.parametrize("options, format_name", [((), "PNG"), (("--format", "jpg"), "JPEG")])
-def test_pipeline(pqmim, png, codec, monkeypatch, options, format_name):
+def test_pipeline(pqmim, png, tiny_model, codec, monkeypatch, options, format_name):
     data = codec.compress(read_image(png), quality=2)
     output = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr(sys, "stdout", output)
@@ -115,7 +115,7 @@ def test_pipeline(pqmim, png, codec, monkeypatch, options, format_name):
     picture = pipe(data, "decompress", "-", *options)
     with Image.open(io.BytesIO(picture)) as image:
         assert (image.format, image.size) == (format_name, (70, 50))
-    assert b"quality    2\n" in pipe(data, "info", "-")
+    assert b"quality    2 of 4" in pipe(data, "info", "-", "--model", tiny_model)
 
 
 def test_format_given_wins_over_the_suffix(pqmim, png, codec):
