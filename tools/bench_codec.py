@@ -18,9 +18,9 @@ from codec_bench import codecs_compared, processes
 from codec_bench.timeline import CODER, OTHER
 
 from pqmim_jax import model_store
-from pqmim_jax.codec import Codec
 from pqmim_jax.evaluation.metrics import psnr
 from pqmim_jax.images import encode_image, read_image
+from pqmim_jax.loading import load_codec
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Bench:
         """Loads the model."""
         self.options = options
         self.folder = folder
-        self.codec = Codec.load(options.model)
+        self.codec = load_codec(options.model)
         self.quality = options.quality or self.codec.qualities
 
     def measure(self, path: Path) -> list[Measured]:

@@ -19,6 +19,7 @@ from pqmim_jax import model_store
 from pqmim_jax.codec import Codec
 from pqmim_jax.evaluation.pictures import find_images
 from pqmim_jax.images import read_image
+from pqmim_jax.loading import load_codec
 
 ON_CORES = """
 import os, sys
@@ -50,7 +51,7 @@ def main() -> int:
     parser.add_argument("--model", default=model_store.DEFAULT)
     parser.add_argument("--quality", type=int, help="default: the best")
     options = parser.parse_args()
-    codec = Codec.load(options.model)
+    codec = load_codec(options.model)
     quality = options.quality or codec.qualities
     paths = find_images(options.pictures)
     different, excess = 0, []

@@ -28,12 +28,12 @@ def main(action: str, path: str, model: str, quality: str = "") -> None:
     from pqmim_jax.allocator import keep_freed_memory
 
     keep_freed_memory()  # as the command does
-    from pqmim_jax.codec import Codec
     from pqmim_jax.images import read_image
+    from pqmim_jax.loading import load_codec
 
     phase("imports")
-    codec = Codec.load(model)
-    phase("start JAX, load the model")
+    codec = load_codec(model)
+    phase("start the runtime, load the model")
     source = read_image(path) if action == "compress" else Path(path).read_bytes()
     phase("read the file")
     with recording(codec) as timeline:
