@@ -21,6 +21,7 @@ from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.coding import PqmError
 from pqmim_jax.masking import SPATIAL_ORDERS, stage_count
 from pqmim_jax.models import build_mim
+from pqmim_jax.training import integer_stage
 from pqmim_jax.training.mim_stage import training_stage_map
 from pqmim_jax.training.mim_step import build_code_step
 from pqmim_jax.training.random_model import tiny_config
@@ -32,6 +33,7 @@ ENTROPY = -SAME * np.log2(SAME) - (1 - SAME) * np.log2((1 - SAME) / (LETTERS - 1
 ALL = "qlds(stages=16)"  # a window has 4 x 4 tokens: one a stage
 ORDERS = ("one_shot", "qlds(stages=2)", "qlds(stages=4)", ALL)
 STEPS = 250
+CALIBRATED_ON = 16  # windows
 
 
 def field(rng, *shape):
@@ -65,13 +67,18 @@ def programs(tiny_model):
     config.mim.head = "independent"
     config.mim_training.update(schedule="raster", schedule_share=0.5, mask="power(exponent=1.5)")
     config.mim_training.update(leading_share=0.0, full_quality_share=1.0)
-    stored = model_store.load_model(tiny_model)
-    head = {name: value for name, value in stored.mim["head"].items() if name != "token"}
+    start = model_store.load_float_mim(tiny_model)
+    head = {name: value for name, value in start["head"].items() if name != "token"}
     # Every training starts with the frequencies of the letters; without them it hardly moves.
     seen = np.arange(head["output_bias"].shape[-1]) < LETTERS
     head["output_bias"] = np.broadcast_to(np.where(seen, 0.0, -8.0), head["output_bias"].shape)
-    mim = trained(config, {**stored.mim, "head": head})
-    return Programs(replace(stored, config={**stored.config, "mim": config.mim.to_dict()}, mim=mim))
+    mim = trained(config, {**start, "head": head})
+    stored = model_store.load_model(tiny_model)
+    sections = {**stored.config, "mim": config.mim.to_dict()}
+    side = config.codec.window + 2 * config.codec.halo
+    windows = field(np.random.default_rng(2), CALIBRATED_ON, side, side)
+    integers = integer_stage.convert(sections, mim, windows)
+    return Programs(replace(stored, config=sections, mim=integers))
 
 
 @pytest.fixture(scope="module")
