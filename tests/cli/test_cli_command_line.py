@@ -11,7 +11,8 @@ import pqmim_jax
 
 ROOT = Path(pqmim_jax.__file__).parents[1]
 COMMANDS = (
-    "compress", "decompress", "info", "models", "evaluate", "train", "completion", "help",
+    "compress", "decompress", "info", "models", "evaluate", "train", "integers", "completion",
+    "help",
 )  # fmt: skip
 HEAVY = {
     "clu", "flax", "grain", "jax", "jaxlib", "onnx", "optax", "orbax", "tensorflow",

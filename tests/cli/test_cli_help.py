@@ -9,8 +9,8 @@ import pytest
 
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS")
 COMMANDS = {
-    "compress", "decompress", "info", "models", "evaluate", "train", "completion", "help",
-    "serve-demo",
+    "compress", "decompress", "info", "models", "evaluate", "train", "integers", "completion",
+    "help", "serve-demo",
 }  # fmt: skip
 bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
