@@ -1,4 +1,4 @@
-"""The integer MIM as a TPU program, compiled ahead of time: products of int8 stay products of int8."""
+"""The integer MIM as a TPU program, compiled ahead of time: its products are of integers."""
 
 import importlib.util
 import subprocess
