@@ -73,11 +73,14 @@ def _crops(folder: Path, side: int, count: int):
     """(n, side, side, 3) uint8: the middles of pictures that are large enough, n <= count."""
     import numpy as np
 
-    from pqmim_jax.evaluation.pictures import find_images
+    from pqmim_jax.evaluation.pictures import EvaluationError, find_images
     from pqmim_jax.images import read_image
     from pqmim_jax.images.middle import middle
 
-    paths = find_images(folder)
+    try:
+        paths = find_images(folder)
+    except EvaluationError as error:
+        raise CommandError(str(error)) from error
     found = []
     for path in paths[:: max(1, len(paths) // count)]:
         image = read_image(path)

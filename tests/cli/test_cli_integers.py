@@ -1,59 +1,50 @@
-"""`pqmim integers`: a trained MIM becomes the integers of a model folder."""
-
-import shutil
+"""`pqmim integers`: a trained MIM becomes the integers of a new model folder."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pqmim_jax.codec import Codec
-from pqmim_jax.images import read_image
-from pqmim_jax.model_store import FLOAT_MIM, flatten, load_float_mim, load_model
+from pqmim_jax import Codec, model_store
 
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Two pictures that a window fits in, with its halo, and one that is too small."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for name, side in (("a", 96), ("b", 120), ("c", 40)):
-        pixels = np.random.default_rng(side).integers(0, 256, (side, 130, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"{name}.png")
+    rng = np.random.default_rng(0)
+    for name, shape in (("a", (96, 96, 3)), ("b", (120, 97, 3)), ("small", (95, 200, 3))):
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / f"{name}.png")
     return folder
 
 
-def test_a_model_with_new_integers_reads_what_it_writes(pqmim, tiny_model, pictures, tmp_path):
-    made = tmp_path / "made"
-    done = pqmim("integers", tiny_model, "--pictures", pictures, "-o", made)
-    assert done.code == 0, done.err
-    assert "% bits on 2 windows" in done.out
-    old, new = load_model(tiny_model), load_model(made)
-    assert new.config == old.config
-    assert new.fingerprint != old.fingerprint and new.decoder == old.decoder
-    trained = flatten(load_float_mim(tiny_model)).items()
-    kept = flatten(load_float_mim(made))
-    assert all(np.array_equal(kept[name], value) for name, value in trained)
-    codec = Codec.load(made)
-    encoded = codec.encode(read_image(pictures / "b.png"))
-    expected = codec.decode_indices(encoded.indices, codec.qualities, (120, 130))
+def test_a_model_is_converted_and_coded_with(pqmim, tiny_model, pictures, tmp_path):
+    new = tmp_path / "new"
+    done = pqmim("integers", tiny_model, "--pictures", pictures, "-o", new)
+    assert (done.code, done.err) == (0, "")
+    assert f"{tiny_model} -> {new}" in done.out and "% bits on 2 windows" in done.out
+    model = model_store.load_model(new)
+    assert model.decoder == model_store.load_model(tiny_model).decoder
+    kept = model_store.load_float_mim(new)["stem"]["kernel"]
+    np.testing.assert_array_equal(kept, model_store.load_float_mim(tiny_model)["stem"]["kernel"])
+    codec = Codec.load(new)
+    picture = np.asarray(Image.open(pictures / "b.png"))
+    encoded = codec.encode(picture)
+    expected = codec.decode_indices(encoded.indices, codec.qualities, picture.shape[:2])
     np.testing.assert_array_equal(codec.decompress(encoded.data), expected)
 
 
-def test_what_cannot_be_converted_is_one_line(pqmim, tiny_model, pictures, tmp_path):
-    def refused(model, *options):
-        done = pqmim("integers", model, *options)
-        assert (done.code, done.out, len(done.error_lines)) == (1, "", 1)
-        return done.err
-
-    made = tmp_path / "made"
-    assert "exists" in refused(tiny_model, "--pictures", pictures, "-o", pictures)
-    target = ("--pictures", pictures, "-o", made)
-    assert "--windows" in refused(tiny_model, *target, "--windows", 0)
-    without = tmp_path / "without"
-    shutil.copytree(tiny_model, without)
-    (without / FLOAT_MIM).unlink()
-    assert FLOAT_MIM in refused(without, *target)
-    for name in "ab":
-        (pictures / f"{name}.png").unlink()
-    assert "at least 96 x 96 pixels" in refused(tiny_model, *target)
-    assert not made.exists()
+def test_what_cannot_be_converted(pqmim, tiny_model, pictures, tmp_path):
+    for arguments, message in (
+        (["--pictures", pictures, "-o", pictures], "exists; it is not written to"),
+        (["--pictures", tmp_path, "-o", tmp_path / "x"], "no pictures in it"),
+        (["--pictures", pictures, "-o", tmp_path / "x", "--windows", 0], "at least 1"),
+    ):
+        done = pqmim("integers", tiny_model, *arguments)
+        assert done.code == 1 and message in done.err, done.err
+    (pictures / "a.png").unlink()
+    (pictures / "b.png").unlink()
+    done = pqmim("integers", tiny_model, "--pictures", pictures, "-o", tmp_path / "x")
+    assert done.code == 1 and "no colour picture of at least 96 x 96" in done.err
+    done = pqmim("integers", "small-perceptual", "--pictures", pictures, "-o", tmp_path / "x")
+    assert done.code == 1 and "in integers only" in done.err
+    assert not (tmp_path / "x").exists()
