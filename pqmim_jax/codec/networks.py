@@ -20,7 +20,6 @@ from pqmim_jax.integer.network import IntegerMim, carried, laid_out
 from pqmim_jax.model_store import StoredModel
 
 _OF_THE_FILTER = ("post_filter", "quality_bias")  # the latter every call of the autoencoder needs
-_QUERIES = 100  # of attention at once: measured on windows of 400 tokens, in JAX and ONNX Runtime
 _QUALITY = jax.ShapeDtypeStruct((), np.int32)
 
 
@@ -39,11 +38,12 @@ class Networks:
     The modules are built when a function is traced: a cached program needs no Flax at all.
     """
 
-    def __init__(self, model: StoredModel, *, inside: bool = False):
+    def __init__(self, model: StoredModel, *, inside: bool = False, queries: int | None = None):
         """Networks of a model.
 
         Args:
           inside: regions lie inside the picture (else, their ends may reach beyond its end).
+          queries: that go through attention at once, None is all: changes no result.
 
         Raises:
           ModelError: numbers of the MIM could leave the range where they are exact.
@@ -58,7 +58,7 @@ class Networks:
         self._inside = inside
         self.refines = codec.get("refinement_steps", 0) > 0
         mim = model.config["mim"]
-        self._mim = IntegerMim(mim["heads"], mim["depth"], _QUERIES)
+        self._mim = IntegerMim(mim["heads"], mim["depth"], queries)
         # A call takes as long as its parameters are many: each program gets its own only.
         self._params = {
             "autoencoder": model.autoencoder,
