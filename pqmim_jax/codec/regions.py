@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+_FEWEST_STEPS = 3
 SMALL = 512  # tokens of a picture that one region is enough for; others keep two threads busy
 
 
@@ -25,8 +26,11 @@ class Span:
     end: int
 
     def grown(self, n: int, step: int) -> "Span":
-        """Shows a multiple of `step` tokens: more of the n that there are, else what is beyond."""
-        size = -(-self.size // step) * step
+        """Shows a multiple of `step` tokens: more of the n that there are, else what is beyond.
+
+        At least a few steps: a search for a size codes a picture in many small ones.
+        """
+        size = max(-(-self.size // step), _FEWEST_STEPS) * step
         start = max(0, min(self.start - (size - self.size) // 2, n - size))
         return replace(self, start=start, size=size)
 
