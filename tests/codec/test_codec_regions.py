@@ -81,7 +81,7 @@ def test_edges_are_repeated_beyond_the_end():
     (region,) = cut((1, 3), 4, 2048, 4)
     codes = np.array([[[1], [2], [3]]])
     shown = region.grown((1, 3), 4).shown(codes)[..., 0]
-    np.testing.assert_array_equal(shown, np.tile([1, 2, 3, 3], (4, 1)))
+    np.testing.assert_array_equal(shown, np.tile([1, 2, *[3] * 10], (12, 1)))
 
 
 def test_a_part_of_a_region_is_placed_where_the_region_lies():
