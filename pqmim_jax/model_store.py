@@ -92,8 +92,9 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
         config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
         counts = np.array(manifest["codeword_counts"], np.int64)
         trees = to_tree(tensors)
-        floats = {name: value.astype(np.float32) for name, value in tensors.items()}
-        autoencoder, mim = to_tree(floats)["autoencoder"], trees["mim"]
+        halves = flatten(trees["autoencoder"])
+        autoencoder = to_tree({name: value.astype(np.float32) for name, value in halves.items()})
+        mim = trees["mim"]
         digests = fingerprint(config, tensors), decoder_digest(config, tensors)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: {error}") from error
