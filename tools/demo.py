@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pqmim_jax import Codec
+from pqmim_jax import Codec, load_codec
 from pqmim_jax.evaluation.codecs.pillow import PILLOW_CODECS, nearest_in_size
 from pqmim_jax.evaluation.metrics import bits_per_pixel, psnr
 from pqmim_jax.images import encode_image, read_image, write_atomically
@@ -140,7 +140,7 @@ def main() -> None:
         raise SystemExit('the demo needs its pictures: pip install "pqmim-jax[demo]"')
 
     args.output.mkdir(parents=True, exist_ok=True)
-    codec = Codec.load(args.model)
+    codec = load_codec(args.model)  # run by what `pqmim` runs it by: pixels are then equal
     print(f"model {codec.model.name}, fingerprint {codec.model.fingerprint:08x}")
     start = time.perf_counter()
     codec.decompress(codec.compress(np.zeros((1, 1, 3), np.uint8)))

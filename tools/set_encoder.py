@@ -1,12 +1,13 @@
-"""A copy of a model whose encoder has other settings: lambda, steps of refinement, curvature.
+"""A copy of a model whose encoder has other settings: lambda, refinement, curvature, schedule.
 
     python tools/set_encoder.py MODEL -o NEW --lambdas 8000,6000,... --curvature 25,8,4,...
 
 --lambdas: of qualities 1 to M, what a bit may cost in squared error (8-bit units, summed over a
 token). --curvature: what steps of refinement are divided by, one number or one for each
-sub-quantizer (`pqmim_jax/codec/refinement.py`). --refine: how many steps. What is not given stays.
-All are the encoder's own business: files that either model makes decode with both. MODEL is a
-packaged name, a model folder or a training workdir.
+sub-quantizer (`pqmim_jax/codec/refinement.py`). --refine: how many steps. All are the encoder's own
+business: files that either model makes decode with both. --schedule: the default coding order, e.g.
+"qlds(stages=4)"; it is no part of a file, so files of the one model do not decode with the other.
+What is not given stays. MODEL is a packaged name, a model folder or a training workdir.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 from pqmim_jax.codec.settings import MAX_REFINEMENT_STEPS
+from pqmim_jax.masking import canonical
 from pqmim_jax.model_store import ModelError, load_model, model_path
 
 
@@ -32,6 +34,7 @@ def main() -> None:
         "rate_weights": options.lambdas,
         "curvature": options.curvature,
         "refinement_steps": options.refine,
+        "schedule": options.schedule,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if len(changes.get("curvature", ())) == 1:
@@ -67,12 +70,21 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--lambdas", type=_positive, metavar="L1,...,LM")
     parser.add_argument("--curvature", type=_positive, metavar="C or C1,...,CM")
     parser.add_argument("--refine", type=int, metavar="N")
+    parser.add_argument("--schedule", type=_schedule, metavar="SPEC")
     options = parser.parse_args()
     if options.refine is not None and not 0 <= options.refine <= MAX_REFINEMENT_STEPS:
         parser.error(f"--refine must be in 0..{MAX_REFINEMENT_STEPS}")
-    if not options.lambdas and not options.curvature and options.refine is None:
-        parser.error("nothing to set: --lambdas, --curvature or --refine must be given")
+    given = (options.lambdas, options.curvature, options.refine, options.schedule)
+    if given == (None,) * len(given):
+        parser.error("nothing to set: --lambdas, --curvature, --refine or --schedule must be given")
     return options
+
+
+def _schedule(text: str) -> str:
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _positive(text: str) -> list[float]:

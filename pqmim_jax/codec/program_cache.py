@@ -36,17 +36,19 @@ _ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
 
 @cache
-def start_backend() -> None:
+def start_backend() -> bool:
     """Starts JAX (if nothing has yet) with one thread inside a program; once in a process.
 
     The compile option alone leaves last bits that depend on the number of cores: XLA splits some
     work by the size of its thread pool, which it takes from NPROC once, when it starts. Parallel
-    windows do not need that pool. Where the caller has already used JAX, its pool stays, and a
-    warning says what that may cost.
+    windows do not need that pool. Where the caller has already used JAX, its pool stays: last bits
+    of floats may then be others, which no file of integers depends on.
+
+    Returns:
+      Whether nothing had started JAX before.
     """
     if backends_are_initialized():
-        _warn_of_foreign_pool()
-        return
+        return False
     # Else programs queue up for that pool's one thread, whichever thread of ours calls them.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     before = os.environ.get("NPROC")
@@ -58,16 +60,20 @@ def start_backend() -> None:
             del os.environ["NPROC"]
         else:
             os.environ["NPROC"] = before
+    return True
 
 
-def _warn_of_foreign_pool() -> None:
-    """Unless the pool has one thread, or the programs run elsewhere anyway."""
-    one_thread = os.environ.get("NPROC") == "1" or os.cpu_count() == 1
+def start_backend_for_floats() -> None:
+    """As `start_backend`, for files that last bits of floats decide about: may warn.
+
+    Not if the pool has one thread whoever started it, or the programs run elsewhere anyway.
+    """
+    one_thread = start_backend() or os.environ.get("NPROC") == "1" or os.cpu_count() == 1
     if not one_thread and jax.default_backend() == "cpu":
         warnings.warn(
-            "JAX was in use before the codec: on CPU its files may then not decode in another "
-            "process. Call Codec.load() first, or set NPROC=1 before JAX starts",
-            stacklevel=6,
+            "JAX was in use before the hyperprior codec: on CPU its files may then not decode in "
+            "another process. Load it first, or set NPROC=1 before JAX starts",
+            stacklevel=4,
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pqmim_jax.export.graph import CONTRIBUTED, Graph, Tensor
 from pqmim_jax.export.operations import dequantized
+from pqmim_jax.integer.exponentials import as_sigmoid
 
 _LARGEST_SIGNED = 64
 
@@ -78,6 +79,20 @@ def look_up(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     return graph.reshaped(found, shape)
 
 
+def exponential(graph: Graph, operands: list[Tensor], eqn) -> Tensor | None:
+    """A sigmoid of bytes, where the table is one; None: looked up."""
+    table, x = operands
+    entries = table.value.astype(int) + 128
+    sigmoid = as_sigmoid(entries)
+    if sigmoid is None:
+        return None
+    index = _quantized(graph, x, zero=len(entries) - 1 - 128)
+    scales = [graph.constant(np.float32(each)) for each in (sigmoid.scale, sigmoid.unit)]
+    zeros = [graph.constant(np.int8(each - 128)) for each in (sigmoid.zero, 0)]
+    inputs = [index, scales[0], zeros[0], scales[1], zeros[1]]
+    return graph.add("QLinearSigmoid", inputs, x.shape, np.int8, domain=CONTRIBUTED)
+
+
 def depthwise_sum(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     """A convolution of one channel a group."""
     x, kernel = dequantized(graph, operands[0]), operands[1].value.astype(np.float32)
@@ -108,6 +123,7 @@ NAMED: dict[str, Callable] = {
         from_bytes,
         clip,
         look_up,
+        exponential,
         depthwise_sum,
     )
 }

@@ -90,6 +90,13 @@ def look_up(table: jax.Array, index: jax.Array) -> jax.Array:
 
 
 @_named
+def exponential(table: jax.Array, x: jax.Array) -> jax.Array:
+    """Entries of a rising table (n,) at float32 x <= 0, rounded: the last at 0, the first below."""
+    last = table.shape[0] - 1.0
+    return look_up(table, jnp.clip(jnp.round(x) + last, 0.0, last))
+
+
+@_named
 def depthwise_sum(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """3x3 depthwise filter without padding: (h, w, C) int8, (3, 3, C) int8 -> (h-2, w-2, C)."""
     h, w = x.shape[0] - 2, x.shape[1] - 2

@@ -96,9 +96,9 @@ def _attention(name: str, p: dict, tokens: int) -> Iterator[tuple[str, float]]:
     # The largest less another one: twice as much.
     yield f"{name}/logits", float(2 * (width * ZERO * ZERO + bias))
     table = p["exponential"].astype(np.int64) + ZERO
-    if table.min() < 0 or table[0] < ZERO - 1 or table[0] != table.max():
-        raise ModelError(f"{name}/exponential: not a falling table from 127 or more")
-    top = int(table.max())
+    top = int(table[-1])
+    if table.min() < 0 or top < ZERO - 1 or top != table.max() or len(table) > 256:
+        raise ModelError(f"{name}/exponential: not a rising table to 127 or more")
     yield f"{name}/sums", float(tokens * max(top, ZERO) * ZERO)
     yield f"{name}/values", float(tokens * ZERO * ZERO)
     # A sum of at most the weights' own sum times 128, brought to [256, 512) by the latter.

@@ -14,12 +14,12 @@ import numpy as np
 from pqmim_jax.coding import LOGIT_FRACTION_BITS
 from pqmim_jax.integer.arithmetic import RESIDUAL_TOP, TOP, ZERO
 from pqmim_jax.integer.calibration import Statistics
+from pqmim_jax.integer.exponentials import sigmoid_table
 from pqmim_jax.integer.network import GELU_ENTRIES, square_top
 
 _HEADROOM = 1.5  # of the residual stream over the peak in calibration
-_LOGITS_PER_NAT = 20.0  # least steps of an attention logit
+_LOGITS_PER_NAT = 11.0  # least steps of an attention logit; the most are twice as many
 _MOST_SHIFT = 23
-_EXPONENTIALS = 256
 _MIDDLE = GELU_ENTRIES // 2  # where tables of GELU have 0
 # Weights of the trunk's blocks have 7 bits: where a processor adds two products of unsigned by
 # signed bytes in 16 bits, 2 * 255 * 64 still fits, so that the fastest products are exact on all of
@@ -41,6 +41,7 @@ class Converter:
         """
         self._params, self._found, self._heads = params, found, heads
         self._tokens = window * window
+        self._largest_weight = 255 if self._tokens * 255 * TOP < 2**24 else 127  # of attention
         self._unit = found.peaks["residual"] * _HEADROOM / RESIDUAL_TOP
         # One scale for each dimension of each table: kernels take them up.
         tables = np.float64(params["embedding"]["tables"])
@@ -127,24 +128,17 @@ class Converter:
         exact = q * k / math.sqrt(channels // self._heads)
         shift = math.floor(-math.log2(exact * _LOGITS_PER_NAT))
         per_nat = 2.0**-shift / exact
-        projection = p["projection"]
+        projection, table = p["projection"], sigmoid_table(per_nat, self._largest_weight)
         return {
             "qkv": layer(kernel, bias, scale, np.repeat([q, k, v], channels), top=_BLOCK_TOP),
             "logits": {"shift": np.int8(shift)},
             "position_bias": np.rint(np.float64(p["relative_bias"]) * per_nat).astype(np.int16),
-            "exponential": self._exponential(per_nat),
+            "exponential": (table - ZERO).astype(np.int8),
             "mean": _reciprocal(v / attended),
             "projection": layer(
                 projection["kernel"], projection["bias"], attended, self._unit, top=_BLOCK_TOP
             ),
         }
-
-    def _exponential(self, per_nat: float) -> np.ndarray:
-        """Entry i is for logits i to i + 1 steps below the best; the last stands for all beyond."""
-        top = 255 if self._tokens * 255 * TOP < 2**24 else 127
-        entries = np.rint(top * np.exp(-np.arange(_EXPONENTIALS) / per_nat))
-        entries[-1] = 0
-        return (entries - ZERO).astype(np.int8)
 
     def _local(self, p: dict, norm: dict | None, scale: float) -> dict:
         kernel = np.float64(p["kernel"])

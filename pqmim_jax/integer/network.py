@@ -13,6 +13,7 @@ from pqmim_jax.integer.arithmetic import (
     RESIDUAL_TOP,
     ZERO,
     depthwise_sum,
+    exponential,
     inverse_power,
     look_up,
     rectified_int8,
@@ -197,9 +198,7 @@ def _attended(q: jax.Array, k: jax.Array, values: _Values, bias: jax.Array, p: d
     """Queries (heads, q, d), keys (heads, n, d) int8, bias (heads, q, n) -> as q."""
     zero = jnp.zeros((), jnp.float32)
     logits = scaled_product(q, k.transpose(0, 2, 1), p["logits"]["scale"], zero) + bias
-    below = jnp.max(logits, axis=-1, keepdims=True) - logits
-    entries = p["exponential"].shape[0]
-    weights = look_up(p["exponential"], jnp.clip(below, 0.0, entries - 1.0))
+    weights = exponential(p["exponential"], logits - jnp.max(logits, axis=-1, keepdims=True))
     return _weighted_mean(weights, values, p["mean"])
 
 

@@ -4,6 +4,7 @@
     spatial = one_shot | raster | checkerboard(phase=0) | quincunx(levels=3,phase=0)
             | qlds(stages=8,alpha=2.2,phase=0) | random(stages=8,seed=0,alpha=1.0)
     codebook = joint | codebook_major(groups=M) | token_major(groups=M) | coarse_first(size=4)
+            | coarse_then_fine(size=6)
 
 What stands in brackets is the default and may be left out, wholly or in part. `groups=M`, with
 the letter, means one group for each sub-quantizer of the grid. Spaces around words are allowed.
@@ -34,6 +35,7 @@ CODEBOOK_ORDERS = {
     "codebook_major": codebook.codebook_major,
     "token_major": codebook.token_major,
     "coarse_first": codebook.coarse_first,
+    "coarse_then_fine": codebook.coarse_then_fine,
 }
 MAX_INDICES = 2**24  # largest h * w * M, so that a forged grid cannot fill the memory
 
@@ -48,6 +50,7 @@ _DEFAULTS = {
     "codebook_major": {"groups": "M"},
     "token_major": {"groups": "M"},
     "coarse_first": {"size": "4"},
+    "coarse_then_fine": {"size": "6"},
 }
 # Not spelled out where they have this value: they came later than files that must stay readable.
 _SILENT = (("phase", 0),)

@@ -32,6 +32,7 @@ SCHEDULES = (
     *("qlds(stages=7,alpha=10)", "qlds(stages=4096,alpha=3.1416)", "qlds(stages=2,alpha=1)"),
     *("random", "random(stages=5,seed=4294967295,alpha=2.5)", "random(seed=7)"),
     *("codebook_major", "token_major(groups=2)", "coarse_first", "qlds*coarse_first(size=1)"),
+    *("qlds(stages=3)*coarse_then_fine", "checkerboard*coarse_then_fine(size=2)"),
     *("qlds(stages=3,alpha=2.2)*coarse_first(size=4)", "checkerboard*codebook_major(groups=3)"),
     *("quincunx(levels=2)*token_major", " qlds ( stages = 4 ) * joint ", "raster*token_major"),
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pqmim_jax.integer.exponentials import sigmoid_table
 from pqmim_jax.integer.network import IntegerMim, carried, laid_out
 
 
@@ -38,15 +39,17 @@ def block(rng, c, heads, side, plain, attends):
         tree["gelu"] = rng.integers(-128, 128, 1024).astype(np.int8)
     if attends:
         tree["attention_read"] = read(rng, plain)
-        falling = np.sort(rng.integers(0, 256, 256))[::-1].copy()
-        falling[0], falling[-1] = 255, 0
+        table = np.sort(rng.integers(0, 256, 256))
+        table[0], table[-1] = 0, 255
+        if c == 48:  # such as conversion makes
+            table = sigmoid_table(17.0, 255)
         tree["attention"] = {
             "qkv": layer(rng, (c,), 3 * c, 8),
             "logits": {"shift": np.int8(9)},
             "position_bias": rng.integers(-300, 300, (2 * side - 1,) * 2 + (heads,)).astype(
                 np.int16
             ),
-            "exponential": (falling - 128).astype(np.int8),
+            "exponential": (table - 128).astype(np.int8),
             "mean": {
                 "shift": np.int8(8),
                 "reciprocal": np.rint(2**16 / (np.arange(256, 512) + 0.5)).astype(np.int16),

@@ -26,8 +26,9 @@ spatial_specs = st.one_of(
     ),
 )
 codebook_specs = st.one_of(
-    st.sampled_from(["joint", "codebook_major", "token_major", "coarse_first"]),
+    st.sampled_from(["joint", "codebook_major", "token_major", "coarse_first", "coarse_then_fine"]),
     st.builds("coarse_first(size={})".format, st.integers(1, 9)),
+    st.builds("coarse_then_fine(size={})".format, st.integers(1, 9)),
     st.builds("codebook_major(groups={})".format, groups),
     st.builds("token_major(groups={})".format, groups),
 )
@@ -49,6 +50,7 @@ PINNED_MAPS = {
     "quincunx(levels=2)*codebook_major(groups=2)": "b9fb7fa77fa90158",
     "one_shot*codebook_major(groups=M)": "deabfeef4be8fa55",
     "qlds(stages=3,alpha=2.2)*coarse_first(size=2)": "71566ecd9f19d025",
+    "qlds(stages=3,alpha=2.2)*coarse_then_fine(size=2)": "16d003b29da5f4bc",
 }
 # An odd decimal context and hash seed: neither may reach a stage map.
 HASH_PROGRAM = """
@@ -151,6 +153,16 @@ def test_coarse_first_is_the_spatial_order_and_then_one_stage_a_group(spec, grid
     spatial = stage_map(spec, (*grid[:2], 1))[..., 0]
     for m in range(grid[2]):
         expected = spatial if m < size else np.full_like(spatial, spatial.max() + m // size)
+        np.testing.assert_array_equal(stages[..., m], expected)
+
+
+@given(spec=spatial_specs, grid=grids, size=st.integers(1, 8))
+@settings(deadline=None, max_examples=60)
+def test_coarse_then_fine_is_the_spatial_order_and_then_one_stage(spec, grid, size):
+    stages = stage_map(f"{spec}*coarse_then_fine(size={size})", grid)
+    spatial = stage_map(spec, (*grid[:2], 1))[..., 0]
+    for m in range(grid[2]):
+        expected = spatial if m < size else np.full_like(spatial, spatial.max() + 1)
         np.testing.assert_array_equal(stages[..., m], expected)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pqmim_jax import Codec
+from pqmim_jax.coding import PqmError
 from pqmim_jax.model_store import load_model
 
 TOOL = Path(__file__).parents[2] / "tools" / "set_encoder.py"
@@ -34,6 +35,16 @@ def test_files_of_both_models_decode_with_both(tiny_model, codec, tmp_path):
     assert files[0] != files[1]
     for data in files:
         np.testing.assert_array_equal(changed.decompress(data), codec.decompress(data))
+
+
+def test_another_schedule_is_another_model(tiny_model, codec, tmp_path):
+    done = run(tiny_model, "-o", tmp_path / "set", "--schedule", "qlds(stages=2)*coarse_then_fine")
+    assert done.returncode == 0, done.stderr
+    changed = Codec.load(tmp_path / "set")
+    assert changed.default_schedule == "qlds(stages=2,alpha=2.2)*coarse_then_fine(size=6)"
+    image = np.random.default_rng(0).integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    with pytest.raises(PqmError, match="model"):
+        codec.decompress(changed.compress(image))
 
 
 def test_what_is_not_given_stays(tiny_model, tmp_path):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pqmim_jax.codec.program_cache import compiled, start_backend
+from pqmim_jax.codec.program_cache import compiled, start_backend_for_floats
 from pqmim_jax.hyperprior_store import StoredHyperprior
 from pqmim_jax.models.hyperprior.symbol_weights import (
     SCALE_LEVELS,
@@ -26,7 +26,7 @@ class HyperpriorPrograms:
 
     def __init__(self, model: StoredHyperprior):
         """Moves the parameters to the device."""
-        start_backend()
+        start_backend_for_floats()
         self._config = model.config
         self._params = jax.device_put(model.params)
         self.f = model.config["f"]

@@ -22,6 +22,11 @@ export function coarseFirst(spatialStages, M, { size }) {
   return (stage, m) => (m < size ? stage : spatialStages - 1 + Math.floor(m / size));
 }
 
+/** The leading `size` sub-quantizers in spatial stages, all others in one more. */
+export function coarseThenFine(spatialStages, M, { size }) {
+  return (stage, m) => (m < size ? stage : spatialStages);
+}
+
 function groupOf(m, M, groups) {
   return Math.floor((m * Math.min(groups ?? M, M)) / M);
 }

@@ -22,6 +22,7 @@ const CODEBOOK = {
   codebook_major: [codebook.codebookMajor, { groups: "M" }],
   token_major: [codebook.tokenMajor, { groups: "M" }],
   coarse_first: [codebook.coarseFirst, { size: "4" }],
+  coarse_then_fine: [codebook.coarseThenFine, { size: "6" }],
 };
 
 const INTEGER = /^[0-9]{1,10}$/;
