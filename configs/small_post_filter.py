@@ -4,7 +4,7 @@ Encoder, codebooks and MIM stay those of configs/small_refine_pqvae.py and small
 codes and file sizes do not change, only the picture that comes from them. On a processor:
 
     python tools/rescale_pictures.py PHOTOS COPIES --copies 4
-    python tools/set_encoder.py runs/refined -o runs/set --lambdas L1,...,LM --curvature C1,...,CM
+    python tools/set_codec.py runs/refined -o runs/set --lambdas L1,...,LM --curvature C1,...,CM
     pqmim train --config=configs/small_post_filter.py --workdir=runs/filtered \\
         --config.perceptual_training.start_from=runs/set --config.data.source=folder:COPIES
 

@@ -73,7 +73,7 @@ def jax_programs(options: dict):
     networks, programs = Networks(model), Programs(model, options.get("threads"))
     context, head = (
         (jax.jit(network.function), jax.device_put(network.params))
-        for network in (networks.context, networks.head_to_fixed_logits)
+        for network in (networks.context, networks.head_to_fixed_logits())
     )
 
     def run(program):

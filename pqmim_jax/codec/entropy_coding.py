@@ -13,6 +13,8 @@ from pqmim_jax.codec.order import Chunk, CodingOrder
 from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK, ProgramSet
 from pqmim_jax.codec.windows import WindowGrid
 
+_FEWEST_TOKENS, _MOST_TOKENS = 64, 1024  # of a call of a head that takes any number
+
 # (cumulative tables (n, K+1) uint32, their chunk) -> symbols (n,)
 SymbolSource = Callable[[np.ndarray, Chunk], np.ndarray]
 
@@ -67,13 +69,16 @@ def _contexts(
 
 
 def _tables(programs: ProgramSet, contexts: np.ndarray, known: np.ndarray, m: int) -> np.ndarray:
-    """(n, K+1) uint32 cumulative tables of sub-quantizer m, in blocks of a fixed size."""
-    n = len(contexts)
-    padding = ((0, -n % TOKENS_PER_BLOCK), (0, 0))
-    contexts, known = np.pad(contexts, padding), np.pad(known, padding)
+    """(n, K+1) uint32 cumulative tables of sub-quantizer m."""
+    n, size = len(contexts), TOKENS_PER_BLOCK
+    if programs.few_shapes:
+        padding = ((0, -n % size), (0, 0))
+        contexts, known = np.pad(contexts, padding), np.pad(known, padding)
+    else:  # a block for each thread, but none so small that it is not worth a call, nor too large
+        size = max(_FEWEST_TOKENS, min(_MOST_TOKENS, -(-n // programs.threads)))
 
     def of_block(start: int) -> np.ndarray:
-        block = slice(start, start + TOKENS_PER_BLOCK)
+        block = slice(start, start + size)
         return programs.head(contexts[block], known[block], np.int32(m))
 
-    return np.concatenate(programs.map(of_block, range(0, n, TOKENS_PER_BLOCK)))[:n]
+    return np.concatenate(programs.map(of_block, range(0, n, size)))[:n]

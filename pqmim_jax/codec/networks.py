@@ -160,22 +160,21 @@ class Networks:
 
     @property
     def head(self) -> Network:
-        """See `ProgramSet.head`."""
-        return self._head(cumulative_table)
+        """See `ProgramSet.head`, for T = TOKENS_PER_BLOCK."""
+        return self._head(cumulative_table, TOKENS_PER_BLOCK)
 
-    @property
-    def head_to_fixed_logits(self) -> Network:
-        """`head` before the tables: -> (T, K) int32, see `coding.pmf`."""
-        return self._head(lambda logits: logits)
+    def head_to_fixed_logits(self, tokens: int = TOKENS_PER_BLOCK) -> Network:
+        """`head` before the tables: -> (T, K) int32, see `coding.pmf`; T may be symbolic."""
+        return self._head(lambda logits: logits, tokens)
 
-    def _head(self, finish: Callable) -> Network:
+    def _head(self, finish: Callable, tokens: int) -> Network:
         def function(params, context, known, m):
             return finish(self._mim.fixed_logits(params, from_bytes(context), known, m))
 
         width = self._mim_params["stem"]["bias"].shape[0]
         inputs = {
-            "context": jax.ShapeDtypeStruct((TOKENS_PER_BLOCK, width), np.uint8),
-            "known": jax.ShapeDtypeStruct((TOKENS_PER_BLOCK, self.num_codebooks), np.int32),
+            "context": jax.ShapeDtypeStruct((tokens, width), np.uint8),
+            "known": jax.ShapeDtypeStruct((tokens, self.num_codebooks), np.int32),
             "m": jax.ShapeDtypeStruct((), np.int32),
         }
         params = {**self._mim_params["head"], "embedding": self._mim_params["embedding"]}

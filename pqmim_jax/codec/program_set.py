@@ -14,7 +14,7 @@ AUTOENCODER_HALO = 4
 REFINEMENT_HALO = 2
 # What programs see beyond a picture's border, as in training.
 OUTSIDE = "zero"
-TOKENS_PER_BLOCK = 128  # rows of one head call; shorter ones are padded
+TOKENS_PER_BLOCK = 128  # of one call of a head that is compiled; fewer are padded
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,14 @@ class ProgramSet(Protocol):
 
     Those of the autoencoder are asked for by the shape of a region, (rows, cols) tokens. Their
     results are of the whole region; which part of it counts is the caller's business. `side` is a
-    window with the model's own halo; T = TOKENS_PER_BLOCK.
+    window with the model's own halo; T is TOKENS_PER_BLOCK where there are `few_shapes`, else any.
     """
 
     f: int  # pixels a side of a token
     window: int  # tokens a side
     latent_width: int  # M*d
     filter_halo: int  # tokens, see `filter_halo` above
+    threads: int  # calls at once
     # Every shape is compiled: regions had better have few, and may reach beyond the picture's end.
     # Elsewhere they lie inside the picture.
     few_shapes: bool

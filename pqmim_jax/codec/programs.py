@@ -36,7 +36,8 @@ class Programs:
         self.filter_halo = self._networks.filter_halo
         self._of_shapes: dict[tuple, Callable | SegmentedProgram] = {}
         self._lock = Lock()
-        self._pool = ThreadPoolExecutor(threads or usable_cores())
+        self.threads = threads or usable_cores()
+        self._pool = ThreadPoolExecutor(self.threads)
 
     def map(self, run: Callable, items: Iterable) -> list:
         """`[run(item) for item in items]`, several at once."""

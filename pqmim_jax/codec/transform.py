@@ -16,7 +16,7 @@ from pqmim_jax.codec.regions import Region, cut
 from pqmim_jax.codec.windows import WindowGrid
 
 MAX_REGION = 2048  # tokens that a region shows
-MAX_TILE = 512  # of what the post-filter, which takes most of the memory, gets at once
+MAX_TILE = 1024  # of what the post-filter, which takes most of the memory, gets at once
 STEP, TILE_STEP = 4, 2  # sides are multiples of these where every shape is a program of its own
 MAX_SAMPLED = 24  # regions that the sums are taken from
 MAX_STATE_BYTES = 512 * 2**20  # of what these regions keep from one sum to the next

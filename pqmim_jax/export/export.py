@@ -6,7 +6,7 @@ import numpy as np
 
 from pqmim_jax import __version__, masking
 from pqmim_jax.codec.program_cache import pinned_settings
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, OUTSIDE, TOKENS_PER_BLOCK, filter_halo
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO, OUTSIDE, filter_halo
 from pqmim_jax.codec.quantization import as_compared
 from pqmim_jax.coding import LOGIT_FRACTION_BITS, MAX_FIXED_LOGIT, PRECISION, exp_table
 from pqmim_jax.export.folder import check_target, write_folder
@@ -97,7 +97,6 @@ def flat_config(model: StoredModel) -> dict:
         "halo": codec["halo"],
         "autoencoder_halo": AUTOENCODER_HALO,
         "filter_halo": filter_halo(section),
-        "tokens_per_block": TOKENS_PER_BLOCK,
         "outside": OUTSIDE,
         "mim_width": mim["width"],
         "mim_dtype": "int8",

@@ -79,6 +79,27 @@ def look_up(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     return graph.reshaped(found, shape)
 
 
+def take_rows(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """Rows are long enough for Gather to be quick."""
+    out = eqn.outvars[0].aval
+    return graph.add("Gather", operands, out.shape, out.dtype, axis=0)
+
+
+def channel_sum(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """A sum that keeps its axis."""
+    return _reduced(graph, "ReduceSum", operands[0], eqn)
+
+
+def least_reached(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    """Spelt out in three operations."""
+    x, thresholds, values = operands
+    shape = (*x.shape[:-1], thresholds.shape[0])
+    reached = graph.add("GreaterOrEqual", [x, thresholds], shape, bool)
+    beyond = graph.constant(np.float32(np.inf))
+    chosen = graph.add("Where", [reached, values, beyond], shape, np.float32)
+    return _reduced(graph, "ReduceMin", chosen, eqn)
+
+
 def exponential(graph: Graph, operands: list[Tensor], eqn) -> Tensor | None:
     """A sigmoid of bytes, where the table is one; None: looked up."""
     table, x = operands
@@ -110,6 +131,12 @@ def _quantized(graph: Graph, x: Tensor, zero: int) -> Tensor:
     return graph.add("QuantizeLinear", inputs, x.shape, np.int8)
 
 
+def _reduced(graph: Graph, op: str, x: Tensor, eqn) -> Tensor:
+    """Over the last axis, which is kept."""
+    last = graph.constant(np.array([-1], np.int64))
+    return graph.add(op, [x, last], eqn.outvars[0].aval.shape, np.float32, keepdims=1)
+
+
 _FEW = 4096  # look-ups that take less time than reshaping twice
 _INT32, _UINT8 = 6, 2  # of onnx.TensorProto
 
@@ -123,6 +150,9 @@ NAMED: dict[str, Callable] = {
         from_bytes,
         clip,
         look_up,
+        take_rows,
+        channel_sum,
+        least_reached,
         exponential,
         depthwise_sum,
     )

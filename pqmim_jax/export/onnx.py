@@ -9,9 +9,11 @@ from pqmim_jax.export.graph import OPSET
 from pqmim_jax.export.jaxpr_to_onnx import to_onnx
 from pqmim_jax.export.programs import (
     ExportedProgram,
+    Programs,
     any_shape,
+    context_program,
     describe,
-    mim_programs,
+    head_program,
     region_programs,
     sizes,
 )
@@ -21,7 +23,7 @@ from pqmim_jax.model_store import StoredModel
 
 # Queries of attention at once: what is computed for them then fits a cache better. ONNX Runtime
 # takes a sixth less time so, on windows of 400 tokens; XLA, which fuses, takes more.
-_QUERIES = 100
+_QUERIES = 162
 _VERIFIED = (9, 6)  # a shape of regions that the programs were not made from
 
 
@@ -33,18 +35,24 @@ def onnx_export(model: StoredModel, *, verified: bool) -> tuple[dict, dict[str, 
       ExportError: a program does not give in ONNX Runtime what it gives in JAX.
     """
     networks = Networks(model, inside=True, queries=_QUERIES)
-    regions, mim = region_programs(networks, any_shape()), mim_programs(networks)
-    files = {f"{p.name}.onnx": _bytes(_onnx(p)) for segments in mim.values() for p in segments}
-    examples = [region_programs(networks, shape) for shape in SHAPES]
-    for role, segments in regions.items():
+    windows = context_program(networks)
+    files = {f"{p.name}.onnx": _bytes(_onnx(p)) for parts in windows.values() for p in parts}
+    general = _of_any_size(networks, any_shape())
+    examples = [_of_any_size(networks, shape) for shape in SHAPES]
+    for role, segments in general.items():
         for i, program in enumerate(segments):
             models = [_onnx(programs[role][i]) for programs in examples]
             arrays = program.inputs | program.outputs
             shapes = {name: sizes(array) for name, array in arrays.items()}
             files[f"{program.name}.onnx"] = _bytes(merged(models, shapes))
     if verified:
-        verify(networks, region_programs(networks, _VERIFIED) | mim, files)
-    return describe(regions | mim, networks, ".onnx"), files
+        verify(networks, windows | _of_any_size(networks, _VERIFIED), files)
+    return describe(general | windows, networks, ".onnx"), files
+
+
+def _of_any_size(networks: Networks, shape: tuple) -> Programs:
+    """Programs that are written for any shape of a region, or any number of tokens."""
+    return region_programs(networks, shape) | head_program(networks, shape[0])
 
 
 def onnx_versions() -> dict:

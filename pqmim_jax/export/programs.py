@@ -8,6 +8,7 @@ import jax.export
 import numpy as np
 
 from pqmim_jax.codec.networks import Network, Networks
+from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK
 from pqmim_jax.codec.segments import cut_into_segments
 from pqmim_jax.coding import MAX_FIXED_LOGIT
 from pqmim_jax.runtime.shapes import DIMENSIONS, UNCUT_ROLES
@@ -46,12 +47,15 @@ def region_programs(networks: Networks, shape: tuple) -> Programs:
     return programs
 
 
-def mim_programs(networks: Networks) -> Programs:
-    """Programs of the MIM by role."""
-    return {
-        "context": [_whole("context", networks.context, "context")],
-        "head": [_whole("head", networks.head_to_fixed_logits, "fixed_logits")],
-    }
+def context_program(networks: Networks) -> Programs:
+    """The MIM's program for a window, by its role."""
+    return {"context": [_whole("context", networks.context, "context")]}
+
+
+def head_program(networks: Networks, tokens: int = TOKENS_PER_BLOCK) -> Programs:
+    """The MIM's program for so many tokens, perhaps symbolic, by its role."""
+    network = networks.head_to_fixed_logits(tokens)
+    return {"head": [_whole("head", network, "fixed_logits")]}
 
 
 def any_shape() -> tuple:

@@ -16,8 +16,9 @@ import numpy as np
 from pqmim_jax.codec.networks import Networks
 from pqmim_jax.export.programs import (
     ExportedProgram,
+    context_program,
     describe,
-    mim_programs,
+    head_program,
     region_programs,
 )
 from pqmim_jax.model_store import StoredModel
@@ -35,7 +36,8 @@ def stablehlo_export(model: StoredModel) -> tuple[dict, dict[str, bytes]]:
     """Manifest section "programs" and the files of a model, weights inside."""
     networks = Networks(model, inside=True)
     batch, *region = jax.export.symbolic_shape(", ".join((BATCH, *DIMENSIONS)))
-    programs = region_programs(networks, tuple(region)) | mim_programs(networks)
+    programs = region_programs(networks, tuple(region))
+    programs |= context_program(networks) | head_program(networks)
     files = {
         f"{program.name}.stablehlo": _serialised(program, batch)
         for segments in programs.values()

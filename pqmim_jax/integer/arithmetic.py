@@ -34,6 +34,8 @@ ZERO = 128
 RESIDUAL_TOP = 32767
 """Largest magnitude in the residual stream."""
 
+_HIGHEST_POWER = 24  # no number that is normalised is larger than 2**24
+
 
 def _named(function: Callable) -> Callable:
     """Keeps the function a call of its own in traced programs, under its name."""
@@ -90,6 +92,18 @@ def look_up(table: jax.Array, index: jax.Array) -> jax.Array:
 
 
 @_named
+def take_rows(table: jax.Array, rows: jax.Array) -> jax.Array:
+    """Rows of a table (n, e) at int32 (...) in [0, n): (..., e)."""
+    return table.at[rows].get(mode="promise_in_bounds")
+
+
+@_named
+def channel_sum(x: jax.Array) -> jax.Array:
+    """(..., C) float32 -> (..., 1)."""
+    return jnp.sum(x, axis=-1, keepdims=True)
+
+
+@_named
 def exponential(table: jax.Array, x: jax.Array) -> jax.Array:
     """Entries of a rising table (n,) at float32 x <= 0, rounded: the last at 0, the first below."""
     last = table.shape[0] - 1.0
@@ -105,17 +119,32 @@ def depthwise_sum(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return functools.reduce(jnp.add, terms)
 
 
-def inverse_power(x: jax.Array, thresholds: jax.Array, base: int) -> jax.Array:
-    """base**-j, j the number of thresholds that x has reached.
+@_named
+def least_reached(x: jax.Array, thresholds: jax.Array, values: jax.Array) -> jax.Array:
+    """Smallest value whose threshold x has reached.
 
     Args:
       x: (..., 1) float32.
-      thresholds: (n,) float32, ascending.
-      base: a power of two.
+      thresholds, values: (n,) float32; x has reached one of them at least.
 
     Returns:
-      (..., 1) float32, powers of two.
+      (..., 1) float32.
     """
-    steps = jnp.sum((x >= thresholds).astype(jnp.float32), axis=-1, keepdims=True)
-    powers = [float(base) ** -j for j in range(thresholds.shape[0] + 1)]
-    return look_up(jnp.asarray(powers, jnp.float32), steps)
+    reached = jnp.where(x >= thresholds, values, jnp.inf)
+    return jnp.min(reached, axis=-1, keepdims=True)
+
+
+def inverse_power(x: jax.Array, first: int, step: int) -> jax.Array:
+    """2**-j of the largest j with x >= 2**(first + step * j), 1 if there is none above 0.
+
+    Args:
+      x: (..., 1) float32 in [0, 2**24].
+      first, step: >= 0 and >= 1.
+
+    Returns:
+      (..., 1) float32.
+    """
+    count = (_HIGHEST_POWER - first) // step + 1
+    thresholds = [0.0] + [2.0 ** (first + step * j) for j in range(1, count)]
+    values = [2.0**-j for j in range(count)]
+    return least_reached(x, *(jnp.asarray(each, jnp.float32) for each in (thresholds, values)))

@@ -12,19 +12,19 @@ import numpy as np
 from pqmim_jax.integer.arithmetic import (
     RESIDUAL_TOP,
     ZERO,
+    channel_sum,
     depthwise_sum,
     exponential,
     inverse_power,
     look_up,
     rectified_int8,
     scaled_product,
+    take_rows,
     to_int8,
 )
 
 GELU_ENTRIES = 1024
 """Of a table of GELU: hidden values from -512 to 511 of their scale, to which biases add 512."""
-
-_HIGHEST_POWER = 24  # no number that is normalised reaches 2**24
 
 
 def carried(stored: dict) -> dict:
@@ -225,16 +225,17 @@ def _weighted_mean(weights: jax.Array, values: _Values, p: dict) -> jax.Array:
     numerator = sums[..., :-1] + ZERO * values.total
     denominator = sums[..., -1:] + float(ZERO * n)
     # To [256, 512), where a table of reciprocals has one entry for each whole number.
-    power = inverse_power(denominator, _powers(6, 2), 2) * 4
+    power = inverse_power(denominator, 6, 1) * 4
     reciprocal = look_up(p["reciprocal"], denominator * power - 256.0)
     return to_int8(jnp.round(numerator * power) * (reciprocal * p["scale"]))
 
 
 def _embedded(tables: jax.Array, indices: jax.Array) -> jax.Array:
     """(M, K+1, e) int8 and (..., M) int32, negative = masked -> (..., M*e) int8."""
-    count, entries, _ = tables.shape
-    rows = jnp.where(indices < 0, entries - 1, indices)
-    return tables[jnp.arange(count), rows].reshape(*indices.shape[:-1], -1)
+    count, entries, width = tables.shape
+    rows = jnp.where(indices < 0, entries - 1, indices) + jnp.arange(count) * entries
+    found = take_rows(tables.reshape(count * entries, width), rows)
+    return found.reshape(*indices.shape[:-1], -1)
 
 
 def _linear(x: jax.Array, layer: dict) -> jax.Array:
@@ -276,8 +277,8 @@ def _read(p: dict, x: jax.Array) -> jax.Array:
     deviation = x - _mean(x)
     top = float(square_top(channels))
     small = jnp.clip(jnp.round(deviation * p["variance"]["scale"]), -top, top)
-    squares = jnp.maximum(jnp.sum(small * small, axis=-1, keepdims=True), 1.0)
-    half = inverse_power(squares, _powers(0, 4), 2)
+    squares = jnp.maximum(channel_sum(small * small), 1.0)
+    half = inverse_power(squares, 0, 2)
     inverse = look_up(p["rsqrt"], squares * (half * half) * 256.0 - 256.0)
     gain = inverse * (half * p["scale"])
     return to_int8(deviation * gain)
@@ -286,7 +287,7 @@ def _read(p: dict, x: jax.Array) -> jax.Array:
 def _mean(x: jax.Array) -> jax.Array:
     """Mean over channels, rounded; for other numbers than powers of two good to a few units."""
     channels = x.shape[-1]
-    total = jnp.sum(x, axis=-1, keepdims=True)
+    total = channel_sum(x)
     if channels & (channels - 1) == 0:
         return jnp.round(total * (1.0 / channels))
     shift, factor, back = mean_constants(channels)
@@ -304,10 +305,3 @@ def mean_constants(channels: int) -> tuple[int, int, int]:
 def square_top(channels: int) -> int:
     """Largest magnitude whose square, summed over the channels, stays below 2**24."""
     return min(255, math.isqrt((2**24 - 1) // channels))
-
-
-def _powers(first: int, base: int) -> jax.Array:
-    """base**1, base**2, ... times 2**first, below 2**24."""
-    step = base.bit_length() - 1
-    exponents = range(first + step, _HIGHEST_POWER + 1, step)
-    return jnp.asarray([2.0**e for e in exponents], jnp.float32)

@@ -60,10 +60,12 @@ def coarse_first(spatial: np.ndarray, m: int, size: int = 4) -> np.ndarray:
 
 
 def coarse_then_fine(spatial: np.ndarray, m: int, size: int = 6) -> np.ndarray:
-    """The leading `size` sub-quantizers in spatial stages, all others in one more (ours).
+    """The leading `size` sub-quantizers in spatial stages, all others in the last of them (ours).
 
-    As `coarse_first`, for one run of the MIM less with each group that it spares: what neighbours
-    say about fine indices hardly depends on their own fine indices.
+    A prefix is a coarser picture, since the last stage is coded one sub-quantizer after the other:
+    what the coarse ones lack, then the fine ones of all tokens. The MIM runs S times, no more:
+    fine indices are hardly told by the neighbours' fine indices, but by the token's own coarse
+    ones, which the head sees.
 
     Args:
         spatial: int32[h, w], stages 0..S-1.
@@ -75,7 +77,7 @@ def coarse_then_fine(spatial: np.ndarray, m: int, size: int = 6) -> np.ndarray:
     """
     check_range("size", size)
     coarse = np.arange(m) < size
-    return np.where(coarse, spatial[:, :, None], spatial.max() + np.int32(1))
+    return np.where(coarse, spatial[:, :, None], spatial.max())
 
 
 def _groups(m: int, groups: int | None) -> np.ndarray:

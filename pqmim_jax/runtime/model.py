@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, OUTSIDE, TOKENS_PER_BLOCK
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO, OUTSIDE
 from pqmim_jax.runtime.manifest import MANIFEST, ExportError, read_file, read_manifest
 from pqmim_jax.runtime.shapes import OPTIONAL_ROLES, UNCUT_ROLES, check_shapes
 
@@ -60,7 +60,6 @@ def load_exported(folder: str | Path) -> ExportedModel:
 def _check_versions(folder: Path, flat: dict) -> None:
     ours = {
         "autoencoder_halo": AUTOENCODER_HALO,
-        "tokens_per_block": TOKENS_PER_BLOCK,
         "outside": OUTSIDE,
     }
     for name, value in ours.items():

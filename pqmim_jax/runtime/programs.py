@@ -28,7 +28,8 @@ class OnnxPrograms:
         self.latent_width = flat["num_codebooks"] * flat["codeword_dim"]
         self.filter_halo = flat["filter_halo"]
         self._programs = model.manifest["programs"]
-        self._pool = ThreadPoolExecutor(threads or usable_cores())
+        self.threads = threads or usable_cores()
+        self._pool = ThreadPoolExecutor(self.threads)
 
     def map(self, run: Callable, items: Iterable) -> list:
         """`[run(item) for item in items]`, several at once."""

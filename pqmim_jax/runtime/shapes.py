@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK
-
-DIMENSIONS = ("rows", "cols")  # of a region: sizes that are not numbers are products of these
+# Of a region, or of a list of tokens: sizes that are not numbers are products of these.
+DIMENSIONS = ("rows", "cols")
 UNCUT_ROLES = frozenset({"context", "head", "filter", "correct"})  # one program, not segments
 OPTIONAL_ROLES = frozenset({"correct"})
 
@@ -32,7 +31,7 @@ def check_shapes(programs: dict, config: dict) -> None:
 
 def _expected(config: dict) -> dict[str, tuple[list[tuple], list[tuple]]]:
     f, m, k, window = (config[n] for n in ("f", "num_codebooks", "num_codewords", "window"))
-    latent, width, block = m * config["codeword_dim"], config["mim_width"], TOKENS_PER_BLOCK
+    latent, width = m * config["codeword_dim"], config["mim_width"]
     region, near = DIMENSIONS, window + 2 * config["halo"]
     pixels = (*(f"{f}*{each}" for each in region), 3)
     codes = (*region, latent)
@@ -42,7 +41,7 @@ def _expected(config: dict) -> dict[str, tuple[list[tuple], list[tuple]]]:
         "filter": ([pixels, ()], [pixels]),
         "correct": ([codes, (), pixels, region], [codes]),
         "context": ([(near, near, m)], [(window, window, width)]),
-        "head": ([(block, width), (block, m), ()], [(block, k)]),
+        "head": ([("rows", width), ("rows", m), ()], [("rows", k)]),
     }
 
 

@@ -148,7 +148,7 @@ def _codec() -> ConfigDict:
             "refinement_steps": 0,
             # Curvature of the squared error in the codewords: 1 for an orthogonal decoder. Steps
             # are divided by it; too small a value makes them diverge. `model.json` may hold one
-            # for each sub-quantizer, coarse ones need more: tools/set_encoder.py writes them.
+            # for each sub-quantizer, coarse ones need more: tools/set_codec.py writes them.
             "curvature": 1.5,
         }
     )

@@ -10,7 +10,8 @@ CODEC = "from pqmim_jax import Codec; Codec.load()"
 HYPERPRIOR = (
     "from pqmim_jax.hyperprior_store import StoredHyperprior;"
     "from pqmim_jax.codec.hyperprior.programs import HyperpriorPrograms;"
-    "load = lambda: HyperpriorPrograms(StoredHyperprior('', {'f': 16}, (), {}, (), (), 0)); load(); load()"
+    "model = StoredHyperprior('', {'f': 16}, (), {}, (), (), 0);"
+    "HyperpriorPrograms(model); HyperpriorPrograms(model)"
 )
 
 

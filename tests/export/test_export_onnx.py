@@ -102,7 +102,7 @@ def test_the_manifest_describes_every_program(manifest, stored):
     assert (logits["name"], logits["dtype"], logits["shape"]) == (
         "fixed_logits",
         "int32",
-        [128, 16],
+        ["rows", 16],
     )
     for before, after in zip(*(manifest["programs"]["decode"][i:] for i in (0, 1)), strict=False):
         handed_over = [(each["shape"], each["dtype"]) for each in before["outputs"]]

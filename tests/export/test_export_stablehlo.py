@@ -83,7 +83,7 @@ def test_a_fresh_process_gives_the_same(folder, stored, tmp_path):
         "decode": networks.decode(REGION),
         "filter": networks.filter(REGION),
         "context": networks.context,
-        "head": networks.head_to_fixed_logits,
+        "head": networks.head_to_fixed_logits(),
     }
     given = {
         f"{role}/{name}": random_input(rng, name, shape).astype(shape.dtype)

@@ -50,7 +50,7 @@ PINNED_MAPS = {
     "quincunx(levels=2)*codebook_major(groups=2)": "b9fb7fa77fa90158",
     "one_shot*codebook_major(groups=M)": "deabfeef4be8fa55",
     "qlds(stages=3,alpha=2.2)*coarse_first(size=2)": "71566ecd9f19d025",
-    "qlds(stages=3,alpha=2.2)*coarse_then_fine(size=2)": "16d003b29da5f4bc",
+    "qlds(stages=3,alpha=2.2)*coarse_then_fine(size=2)": "2e5fe87214ccf5f8",
 }
 # An odd decimal context and hash seed: neither may reach a stage map.
 HASH_PROGRAM = """
@@ -158,11 +158,11 @@ def test_coarse_first_is_the_spatial_order_and_then_one_stage_a_group(spec, grid
 
 @given(spec=spatial_specs, grid=grids, size=st.integers(1, 8))
 @settings(deadline=None, max_examples=60)
-def test_coarse_then_fine_is_the_spatial_order_and_then_one_stage(spec, grid, size):
+def test_coarse_then_fine_ends_with_all_that_is_fine(spec, grid, size):
     stages = stage_map(f"{spec}*coarse_then_fine(size={size})", grid)
     spatial = stage_map(spec, (*grid[:2], 1))[..., 0]
     for m in range(grid[2]):
-        expected = spatial if m < size else np.full_like(spatial, spatial.max() + 1)
+        expected = spatial if m < size else np.full_like(spatial, spatial.max())
         np.testing.assert_array_equal(stages[..., m], expected)
 
 

@@ -27,11 +27,12 @@ class LogitPrograms:
     def __init__(self, programs: ProgramSet, head: Callable):
         """`head`: (context, known, m) -> (T, K) int32."""
         self.context, self.map, self.head = programs.context, programs.map, head
+        self.threads, self.few_shapes = programs.threads, programs.few_shapes
 
 
 def jax_head(model: StoredModel) -> Callable:
     """Compiled as the codec compiles its own."""
-    network = Networks(model).head_to_fixed_logits
+    network = Networks(model).head_to_fixed_logits()
     params = jax.device_put(network.params)
     shapes = (params, *network.inputs.values())
     program = compiled("head-logits", model.config, lambda: network.function, shapes)

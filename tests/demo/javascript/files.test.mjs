@@ -146,7 +146,7 @@ test("another decoder than the file names is allowed, and told", async () => {
 
 test("a manifest that lacks something is one clear error", () => {
   const sizes = ["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"];
-  sizes.push("autoencoder_halo", "filter_halo", "tokens_per_block", "mim_width");
+  sizes.push("autoencoder_halo", "filter_halo", "mim_width");
   const config = { ...Object.fromEntries(sizes.map((name) => [name, 4])), outside: "zero" };
   const digests = { fingerprint: "0000053e", decoder: "00a1" };
   const manifest = { format: "pqmim-export/2", kind: "onnx", config, ...digests };

@@ -7,7 +7,7 @@ import { forEachToken } from "./order.js";
 const FORMAT = "pqmim-export/2";
 const SIZES = [
   ...["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"],
-  ...["autoencoder_halo", "filter_halo", "tokens_per_block", "mim_width"],
+  ...["autoencoder_halo", "filter_halo", "mim_width"],
 ];
 const ARRAYS = {
   float32: Float32Array,
@@ -81,7 +81,7 @@ export class Programs {
 
   /**
    * Runs a segment with its inputs in the manifest's order; resolves to its outputs' arrays.
-   * @param {number[]} region rows and columns of tokens, for programs of the autoencoder
+   * @param {number[]} region rows and columns of tokens; of the head, their number
    */
   async run(segment, inputs, region = []) {
     const feeds = {};
@@ -121,23 +121,16 @@ export class Programs {
 
   /** Cumulative tables of sub-quantizer m for some members of a block, M known indices each. */
   async tables(contexts, members, known, m) {
-    const { tokens_per_block: size, mim_width: width, num_codebooks: M } = this.config;
-    const K = this.config.num_codewords;
+    const { mim_width: width, num_codewords: K } = this.config;
     const { head } = this.programs;
-    const tables = new Uint32Array(members.length * (K + 1));
-    for (let start = 0; start < members.length; start += size) {
-      const rows = Math.min(size, members.length - start);
-      const block = new contexts.constructor(size * width);
-      for (let i = 0; i < rows; i++) {
-        const from = members[start + i] * width;
-        block.set(contexts.subarray(from, from + width), i * width);
-      }
-      const indices = new Int32Array(size * M);
-      indices.set(known.subarray(start * M, (start + rows) * M));
-      const results = await this.run(head, [block, indices, [m]]);
-      const logits = results[head.outputs.findIndex(({ name }) => name === "fixed_logits")];
-      tables.set(cumulativeTables(logits, rows, K), start * (K + 1));
+    const rows = members.length;
+    const block = new contexts.constructor(rows * width);
+    for (let i = 0; i < rows; i++) {
+      const from = members[i] * width;
+      block.set(contexts.subarray(from, from + width), i * width);
     }
-    return tables;
+    const results = await this.run(head, [block, known, [m]], [rows]);
+    const logits = results[head.outputs.findIndex(({ name }) => name === "fixed_logits")];
+    return cumulativeTables(logits, rows, K);
   }
 }

@@ -22,9 +22,9 @@ export function coarseFirst(spatialStages, M, { size }) {
   return (stage, m) => (m < size ? stage : spatialStages - 1 + Math.floor(m / size));
 }
 
-/** The leading `size` sub-quantizers in spatial stages, all others in one more. */
+/** The leading `size` sub-quantizers in spatial stages, all others in the last of them. */
 export function coarseThenFine(spatialStages, M, { size }) {
-  return (stage, m) => (m < size ? stage : spatialStages);
+  return (stage, m) => (m < size ? stage : spatialStages - 1);
 }
 
 function groupOf(m, M, groups) {

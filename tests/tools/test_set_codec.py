@@ -12,7 +12,7 @@ from pqmim_jax import Codec
 from pqmim_jax.coding import PqmError
 from pqmim_jax.model_store import load_model
 
-TOOL = Path(__file__).parents[2] / "tools" / "set_encoder.py"
+TOOL = Path(__file__).parents[2] / "tools" / "set_codec.py"
 
 
 def run(*arguments):
@@ -45,6 +45,22 @@ def test_another_schedule_is_another_model(tiny_model, codec, tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (60, 70, 3), dtype=np.uint8)
     with pytest.raises(PqmError, match="model"):
         codec.decompress(changed.compress(image))
+
+
+def test_a_smaller_halo_is_that_of_the_same_network(tiny_model, tmp_path):
+    old = Codec.load(tiny_model)
+    halo = old.model.config["codec"]["halo"]
+    done = run(tiny_model, "-o", tmp_path / "set", "--halo", halo - 1)
+    assert done.returncode == 0, done.stderr
+    new = Codec.load(tmp_path / "set")
+    image = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(new.decompress(new.compress(image)).shape, image.shape)
+    side = old.model.config["codec"]["window"] + 2 * halo
+    bias = [c.model.mim["block_0"]["attention"]["position_bias"] for c in (old, new)]
+    assert [len(each) for each in bias] == [2 * side - 1, 2 * side - 5]
+    middle = len(bias[0]) // 2, len(bias[1]) // 2  # of tokens to themselves
+    np.testing.assert_array_equal(bias[0][middle[0], middle[0]], bias[1][middle[1], middle[1]])
+    assert run(tiny_model, "-o", tmp_path / "more", "--halo", halo).returncode == 1
 
 
 def test_what_is_not_given_stays(tiny_model, tmp_path):
