@@ -37,7 +37,7 @@ MAY_IMPORT = {
         *("training", "models", "codec", "coding", "masking", "data", "images", "model_store"),
     },
     "runtime": {"codec", "coding", "cores"},
-    "export": {"__version__", "codec", "coding", "masking", "model_store", "runtime"},
+    "export": {"__version__", "codec", "coding", "integer", "masking", "model_store", "runtime"},
 }
 WITHOUT_JAX = (
     "coding",

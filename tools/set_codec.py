@@ -102,7 +102,7 @@ def parse_options() -> argparse.Namespace:
     if all(
         value is None for name, value in vars(options).items() if name not in ("model", "output")
     ):
-        parser.error("nothing to set: --lambdas, --curvature, --refine, --schedule or --halo")
+        parser.error("nothing to set: one of the options above must be given")
     return options
 
 

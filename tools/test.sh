@@ -8,4 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 prepare_environment test
 cd "$root"
 "$bin/ruff" check .
-"$bin/python" -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile "$@"
+"$bin/python" -m pytest -m "not slow" -n logical --maxprocesses 4 \
+    --dist loadfile --no-loadscope-reorder "$@"

@@ -175,6 +175,7 @@ def test_the_report_folder_is_filled_and_gone_on_with(evaluate, png, tmp_path, m
     monkeypatch.setitem(sys.modules, "pqmim_jax.evaluation.html", page)
     out = tmp_path / "out"
     words = [png.parent, "--quality", "2", "--report", out]
+    monkeypatch.setattr(sys, "argv", ["pqmim", "evaluate", *map(str, words)])
     done = evaluate(*words)
     assert done.code == 0
     assert done.error_lines == [str(out / "report.html")]
