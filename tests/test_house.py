@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "ablation": {
         *("training", "models", "codec", "coding", "masking", "data", "images", "model_store"),
     },
-    "runtime": {"codec", "coding", "cores"},
+    "runtime": {"masking", "codec", "coding", "cores"},
     "export": {"__version__", "codec", "coding", "integer", "masking", "model_store", "runtime"},
 }
 WITHOUT_JAX = (

@@ -57,8 +57,8 @@ def _contexts(
     first_stage: bool,
 ) -> np.ndarray:
     """(n, width) context vectors of the tokens of some windows, given what is known."""
-    # Before the first stage all windows look alike: one run serves them all.
-    nothing_known = programs.context(grid.known_of(known, (0, 0))) if first_stage else None
+    # Before the first stage all windows look alike.
+    nothing_known = programs.unknown if first_stage else None
 
     def of_window(origin: tuple[int, int]) -> np.ndarray:
         y, x = grid.window_positions(origin).T

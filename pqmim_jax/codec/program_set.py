@@ -101,6 +101,10 @@ class ProgramSet(Protocol):
         """(side, side, M) int32, -1 = unknown -> (window, window, width) uint8."""
 
     @property
+    def unknown(self) -> np.ndarray:
+        """`context` of a window of which nothing is known, computed once."""
+
+    @property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:
         """Contexts (T, width) uint8, known indices (T, M) int32, m -> (T, K+1) uint32 cumulative
         tables; of the known indices it looks at those before m.

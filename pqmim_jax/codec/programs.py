@@ -18,6 +18,7 @@ from pqmim_jax.codec.program_cache import compiled, start_backend
 from pqmim_jax.codec.program_set import SegmentedProgram
 from pqmim_jax.codec.segments import cut_into_segments
 from pqmim_jax.cores import usable_cores
+from pqmim_jax.masking import UNKNOWN
 from pqmim_jax.model_store import StoredModel
 
 
@@ -63,6 +64,12 @@ class Programs:
     def context(self) -> Callable[[np.ndarray], np.ndarray]:
         """See `ProgramSet.context`."""
         return self._compile("context", self._networks.context)
+
+    @cached_property
+    def unknown(self) -> np.ndarray:
+        """See `ProgramSet.unknown`."""
+        visible = self._networks.context.inputs["visible"]
+        return self.context(np.full(visible.shape, UNKNOWN, visible.dtype))
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from pqmim_jax.codec.program_set import SegmentedProgram
 from pqmim_jax.coding import cumulative, frequencies
 from pqmim_jax.cores import usable_cores
+from pqmim_jax.masking import UNKNOWN
 from pqmim_jax.runtime.manifest import MANIFEST, ExportError
 from pqmim_jax.runtime.model import ExportedModel
 from pqmim_jax.runtime.sessions import Session
@@ -61,6 +62,12 @@ class OnnxPrograms:
         """See `ProgramSet.context`."""
         session = self._session(self._programs["context"])
         return lambda visible: session(visible)[0]
+
+    @cached_property
+    def unknown(self) -> np.ndarray:
+        """See `ProgramSet.unknown`."""
+        (visible,) = self._programs["context"]["inputs"]
+        return self.context(np.full(visible["shape"], UNKNOWN, np.int32))
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:

@@ -137,9 +137,9 @@ def _codec() -> ConfigDict:
             "window": 16,  # tokens a side that one program call codes
             "halo": 2,  # tokens of context around them, on each side
             # Stages of Mentzer et al. 2023 for the coarse sub-quantizers, then one for each four:
-            # every prefix of a file is a picture. (The packaged models' own has fewer stages, see
-            # the card of `small`; nothing was trained with it.) With a model of M = 12 and its lambdas it had a
+            # every prefix of a file is a picture. With a model of M = 12 and its lambdas it had a
             # BD-rate of -2% against eight stages of whole tokens (pqmim_jax/ablation/README.md).
+            # (The packaged models have fewer stages, see the card of `small`; none was trained so.)
             "schedule": "qlds(stages=3,alpha=2.2)*coarse_first(size=4)",
             # Lambda of rate-aware quantization for qualities 1 .. M, in squared error (8-bit
             # units, summed over a token) per bit; empty = 0, nearest codewords.
