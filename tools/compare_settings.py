@@ -101,9 +101,14 @@ def onnx_programs(options: dict):
             None, {n: np.asarray(x) for n, x in zip(names, xs, strict=True)}
         )[0]
 
+    manifest = json.loads((Path(options["folder"]) / MODEL_FOLDER / "manifest.json").read_text())
+    window = manifest["programs"]["context"]["inputs"][0]["shape"]
+
     class OnnxLogits:
+        few_shapes, threads = False, 1
         context, head = staticmethod(run("context")), staticmethod(run("head"))
         map = staticmethod(lambda function, items: [function(each) for each in items])
+        unknown = context(np.full(window, -1, np.int32))
 
     return OnnxLogits()
 
