@@ -108,7 +108,7 @@ def onnx_programs(options: dict):
         few_shapes, threads = False, 1
         context, head = staticmethod(run("context")), staticmethod(run("head"))
         map = staticmethod(lambda function, items: [function(each) for each in items])
-        unknown = context(np.full(window, -1, np.int32))
+        unknown_context = context(np.full(window, -1, np.int32))
 
     return OnnxLogits()
 

@@ -41,7 +41,7 @@ def main() -> None:
         raise SystemExit(f"error: {error}") from error
     qualities, halo = config["autoencoder"]["num_codebooks"], config["codec"]["halo"]
     if options.halo is not None and not 0 <= options.halo < halo:
-        raise SystemExit(f"error: --halo must be from 0 to {halo - 1}, below that of the model")
+        raise SystemExit(f"error: --halo must be at least 0 and below {halo}, that of the model")
     given = {
         "rate_weights": options.lambdas,
         "curvature": options.curvature,
@@ -71,14 +71,15 @@ def write(model: Path, output: Path, changes: dict, halo: int) -> None:
         manifest = json.loads((folder / "model.json").read_text())
         manifest["codec"] |= changes
         (folder / "model.json").write_text(json.dumps(manifest, sort_keys=True) + "\n")
-        for file in folder.glob("*.safetensors"):
-            save_file(without_halo(load_file(file), halo - changes.get("halo", halo)), file)
+        if "halo" in changes:
+            for file in folder.glob("*.safetensors"):
+                save_file(without_halo(load_file(file), halo - changes["halo"]), file)
         folder.rename(output)
 
 
 def without_halo(tensors: dict[str, np.ndarray], less: int) -> dict[str, np.ndarray]:
     """Position biases without the offsets that windows smaller by `less` on each side lack."""
-    margin = slice(2 * less, -2 * less or None)
+    margin = slice(2 * less, -2 * less)
     return {
         name: np.ascontiguousarray(value[margin, margin]) if name.endswith(BIASES) else value
         for name, value in tensors.items()

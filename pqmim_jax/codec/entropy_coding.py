@@ -58,7 +58,7 @@ def _contexts(
 ) -> np.ndarray:
     """(n, width) context vectors of the tokens of some windows, given what is known."""
     # Before the first stage all windows look alike.
-    nothing_known = programs.unknown if first_stage else None
+    nothing_known = programs.unknown_context if first_stage else None
 
     def of_window(origin: tuple[int, int]) -> np.ndarray:
         y, x = grid.window_positions(origin).T

@@ -38,12 +38,11 @@ class Networks:
     The modules are built when a function is traced: a cached program needs no Flax at all.
     """
 
-    def __init__(self, model: StoredModel, *, inside: bool = False, queries: int | None = None):
+    def __init__(self, model: StoredModel, *, inside: bool = False):
         """Networks of a model.
 
         Args:
           inside: regions lie inside the picture (else, their ends may reach beyond its end).
-          queries: that go through attention at once, None is all: changes no result.
 
         Raises:
           ModelError: numbers of the MIM could leave the range where they are exact.
@@ -58,7 +57,7 @@ class Networks:
         self._inside = inside
         self.refines = codec.get("refinement_steps", 0) > 0
         mim = model.config["mim"]
-        self._mim = IntegerMim(mim["heads"], mim["depth"], queries)
+        self._mim = IntegerMim(mim["heads"], mim["depth"])
         # A call takes as long as its parameters are many: each program gets its own only.
         self._params = {
             "autoencoder": model.autoencoder,

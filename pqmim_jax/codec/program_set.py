@@ -101,7 +101,7 @@ class ProgramSet(Protocol):
         """(side, side, M) int32, -1 = unknown -> (window, window, width) uint8."""
 
     @property
-    def unknown(self) -> np.ndarray:
+    def unknown_context(self) -> np.ndarray:
         """`context` of a window of which nothing is known, computed once."""
 
     @property

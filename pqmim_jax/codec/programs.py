@@ -66,8 +66,8 @@ class Programs:
         return self._compile("context", self._networks.context)
 
     @cached_property
-    def unknown(self) -> np.ndarray:
-        """See `ProgramSet.unknown`."""
+    def unknown_context(self) -> np.ndarray:
+        """See `ProgramSet.unknown_context`."""
         visible = self._networks.context.inputs["visible"]
         return self.context(np.full(visible.shape, UNKNOWN, visible.dtype))
 

@@ -202,6 +202,6 @@ def _alphabet_size(values: np.ndarray) -> int:
 
 def _give_remainder(freqs: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Add what uint32[..., K] lacks from 2**16 to the entry at index [...]."""
-    rows = freqs.reshape(-1, freqs.shape[-1])  # a view: these were just made
+    rows = freqs.reshape(-1, freqs.shape[-1])  # a copy, where the input had another memory order
     rows[np.arange(len(rows)), index.ravel()] += _TOTAL - rows.sum(axis=-1, dtype=np.uint32)
-    return freqs
+    return rows.reshape(freqs.shape)

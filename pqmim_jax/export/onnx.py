@@ -21,9 +21,6 @@ from pqmim_jax.export.symbolic import SHAPES, merged
 from pqmim_jax.export.verification import verify
 from pqmim_jax.model_store import StoredModel
 
-# Queries of attention at once: what is computed for them then fits a cache better. ONNX Runtime
-# takes a sixth less time so, on windows of 400 tokens; XLA, which fuses, takes more.
-_QUERIES = 162
 _VERIFIED = (9, 6)  # a shape of regions that the programs were not made from
 
 
@@ -34,7 +31,7 @@ def onnx_export(model: StoredModel, *, verified: bool) -> tuple[dict, dict[str, 
       UnsupportedOperationError: a network uses an operation that has no counterpart; named.
       ExportError: a program does not give in ONNX Runtime what it gives in JAX.
     """
-    networks = Networks(model, inside=True, queries=_QUERIES)
+    networks = Networks(model, inside=True)
     windows = context_program(networks)
     files = {f"{p.name}.onnx": _bytes(_onnx(p)) for parts in windows.values() for p in parts}
     general = _of_any_size(networks, any_shape())

@@ -3,7 +3,6 @@
 import functools
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -93,8 +92,6 @@ class IntegerMim:
 
     heads: int
     depth: int
-    # Queries of one go through attention: what is computed for them should fit a core's own cache.
-    queries: int | None = None
 
     def context(self, params: dict, visible: jax.Array, halo: int) -> jax.Array:
         """What the trunk knows of each token of a window.
@@ -141,10 +138,6 @@ class IntegerMim:
         y = _activation(_linear(inputs, hidden), params)
         return jnp.round(_linear(y, output)).astype(jnp.int32)
 
-    def _cuts(self, count: int) -> list[int]:
-        step = self.queries or count
-        return list(range(step, count, step))
-
     def _block(self, p: dict, x: jax.Array, cut: int, one: jax.Array) -> jax.Array:
         """(h, w, C) -> (h - 2*cut, w - 2*cut, C)."""
         # The local filter still needs a token on each side of what is asked for.
@@ -170,36 +163,12 @@ class IntegerMim:
         q, k, v = qkv.reshape(h * w, 3, self.heads, -1).transpose(1, 2, 0, 3)
         q = _queries(q, h, w, edge)
         bias = _queries(p["position_bias"], h, w, edge)
-        pieces = zip(
-            *(jnp.split(x, self._cuts(q.shape[1]), axis=1) for x in (q, bias)), strict=True
-        )
-        values = _Values.of(v)
-        attended = [_attended(each, k, values, some, p) for each, some in pieces]
-        out = jnp.concatenate(attended, axis=1) if len(attended) > 1 else attended[0]
+        zero = jnp.zeros((), jnp.float32)
+        logits = scaled_product(q, k.transpose(0, 2, 1), p["logits"]["scale"], zero) + bias
+        weights = exponential(p["exponential"], logits - jnp.max(logits, axis=-1, keepdims=True))
+        out = _weighted_mean(weights, v, p["mean"])
         out = out.transpose(1, 0, 2).reshape(h - 2 * edge, w - 2 * edge, channels)
         return _linear(out, p["projection"])
-
-
-class _Values(NamedTuple):
-    """What the weights of attention are multiplied with."""
-
-    ones_beside: jax.Array  # (heads, n, d + 1) int8: the last column sums the weights
-    total: jax.Array  # (heads, 1, d) float32: sum over all n
-
-    @classmethod
-    def of(cls, v: jax.Array) -> "_Values":
-        """Of (heads, n, d) int8."""
-        ones = jnp.ones((*v.shape[:2], 1), jnp.int8)
-        total = jnp.sum(v.astype(jnp.float32), axis=1, keepdims=True)
-        return cls(jnp.concatenate([v, ones], axis=-1), total)
-
-
-def _attended(q: jax.Array, k: jax.Array, values: _Values, bias: jax.Array, p: dict) -> jax.Array:
-    """Queries (heads, q, d), keys (heads, n, d) int8, bias (heads, q, n) -> as q."""
-    zero = jnp.zeros((), jnp.float32)
-    logits = scaled_product(q, k.transpose(0, 2, 1), p["logits"]["scale"], zero) + bias
-    weights = exponential(p["exponential"], logits - jnp.max(logits, axis=-1, keepdims=True))
-    return _weighted_mean(weights, values, p["mean"])
 
 
 def _queries(x: jax.Array, h: int, w: int, edge: int) -> jax.Array:
@@ -210,19 +179,22 @@ def _queries(x: jax.Array, h: int, w: int, edge: int) -> jax.Array:
     return grid[:, edge : h - edge, edge : w - edge].reshape(x.shape[0], -1, x.shape[-1])
 
 
-def _weighted_mean(weights: jax.Array, values: _Values, p: dict) -> jax.Array:
+def _weighted_mean(weights: jax.Array, v: jax.Array, p: dict) -> jax.Array:
     """Sum of weights * values over the sum of weights, in the scale of what follows.
 
     Args:
       weights: (heads, q, n) int8, each ZERO less than it is meant.
+      v: (heads, n, d) int8.
       p: `reciprocal` (256,), `scale`.
 
     Returns:
       (heads, q, d) int8.
     """
     n, one, zero = weights.shape[-1], jnp.ones((), jnp.float32), jnp.zeros((), jnp.float32)
-    sums = scaled_product(weights, values.ones_beside, one, zero)
-    numerator = sums[..., :-1] + ZERO * values.total
+    ones = jnp.ones((*v.shape[:2], 1), jnp.int8)  # beside the values, to sum the weights
+    sums = scaled_product(weights, jnp.concatenate([v, ones], axis=-1), one, zero)
+    total = jnp.sum(v.astype(jnp.float32), axis=1, keepdims=True)
+    numerator = sums[..., :-1] + ZERO * total
     denominator = sums[..., -1:] + float(ZERO * n)
     # To [256, 512), where a table of reciprocals has one entry for each whole number.
     power = inverse_power(denominator, 6, 1) * 4

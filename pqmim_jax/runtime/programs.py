@@ -64,8 +64,8 @@ class OnnxPrograms:
         return lambda visible: session(visible)[0]
 
     @cached_property
-    def unknown(self) -> np.ndarray:
-        """See `ProgramSet.unknown`."""
+    def unknown_context(self) -> np.ndarray:
+        """See `ProgramSet.unknown_context`."""
         (visible,) = self._programs["context"]["inputs"]
         return self.context(np.full(visible["shape"], UNKNOWN, np.int32))
 

@@ -141,6 +141,16 @@ def test_frequencies_from_counts_are_positive_sum_exactly_and_near_the_share(cou
     assert (abs(freqs - 65536 * share) <= counts.shape[-1] + 1).all()
 
 
+@pytest.mark.parametrize("run", [coding.frequencies, coding.frequencies_from_counts])
+def test_the_order_in_memory_changes_nothing(run):
+    dtype = np.int32 if run is coding.frequencies else np.int64
+    values = np.random.default_rng(0).integers(0, 100, (2, 3, 5)).astype(dtype)
+    expected = run(values)
+    assert (expected.sum(-1) == 65536).all()
+    np.testing.assert_array_equal(run(np.asfortranarray(values)), expected)
+    np.testing.assert_array_equal(run(values[0, 0]), expected[0, 0])
+
+
 def test_frequencies_from_counts_pinned():
     run = coding.frequencies_from_counts
     assert run(np.array([0, 0, 10, 89], np.int64)).tolist() == [637, 637, 6999, 57263]

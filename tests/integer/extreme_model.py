@@ -22,7 +22,8 @@ def read(rng, plain):
     return {"variance": {"shift": np.int8(8)}, "shift": np.int8(8), "rsqrt": table}
 
 
-def block(rng, c, heads, side, plain, attends):
+def block(rng, c, heads, side, plain, attends, converted):
+    """`converted`: attention's table is such as conversion makes, else any that rises."""
     local = {
         "weights": rng.choice(np.array([-127, 127], np.int8), (3, 3, c)),
         "shift": np.full(c, 3, np.int8),
@@ -41,7 +42,7 @@ def block(rng, c, heads, side, plain, attends):
         tree["attention_read"] = read(rng, plain)
         table = np.sort(rng.integers(0, 256, 256))
         table[0], table[-1] = 0, 255
-        if c == 48:  # such as conversion makes
+        if converted:
             table = sigmoid_table(17.0, 255)
         tree["attention"] = {
             "qkv": layer(rng, (c,), 3 * c, 8),
@@ -59,7 +60,9 @@ def block(rng, c, heads, side, plain, attends):
     return tree
 
 
-def tree_of(seed=0, c=32, heads=2, depth=2, side=6, m=3, k=16, e=8, hidden=16, plain=True):
+def tree_of(
+    seed=0, c=32, heads=2, depth=2, side=6, m=3, k=16, e=8, hidden=16, plain=True, converted=False
+):
     """Integers of a MIM: every weight, and every entry of an embedding, at the end of its range."""
     rng = np.random.default_rng(seed)
     ends = np.array([-128, 127], np.int8)
@@ -72,7 +75,7 @@ def tree_of(seed=0, c=32, heads=2, depth=2, side=6, m=3, k=16, e=8, hidden=16, p
     if plain:
         head["gelu"] = rng.integers(-128, 128, 1024).astype(np.int8)
     blocks = {
-        f"block_{i}": block(rng, c, heads, side, plain, attends=plain or i % 2 == 1)
+        f"block_{i}": block(rng, c, heads, side, plain, plain or i % 2 == 1, converted)
         for i in range(depth)
     }
     return {

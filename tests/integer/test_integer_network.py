@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden_logits.json"
 KINDS = {
     "plain": {},
     "lean": {"plain": False},
-    "wide": {"c": 48, "heads": 3, "m": 5, "side": 8},
+    "wide": {"c": 48, "heads": 3, "m": 5, "side": 8, "converted": True},
     "shallow": {"depth": 0},
 }
 

@@ -146,23 +146,18 @@ def test_token_major_refines_the_spatial_order(spec, grid, groups):
     np.testing.assert_array_equal(stages // min(groups, grid[2]), whole_tokens)
 
 
+@pytest.mark.parametrize(
+    ("order", "after"),
+    [("coarse_first", lambda m, size: m // size), ("coarse_then_fine", lambda m, size: 0)],
+)
 @given(spec=spatial_specs, grid=grids, size=st.integers(1, 8))
 @settings(deadline=None, max_examples=60)
-def test_coarse_first_is_the_spatial_order_and_then_one_stage_a_group(spec, grid, size):
-    stages = stage_map(f"{spec}*coarse_first(size={size})", grid)
+def test_what_is_not_coarse_follows_whole(order, after, spec, grid, size):
+    """`after`: how many stages behind the last spatial one sub-quantizer m comes."""
+    stages = stage_map(f"{spec}*{order}(size={size})", grid)
     spatial = stage_map(spec, (*grid[:2], 1))[..., 0]
     for m in range(grid[2]):
-        expected = spatial if m < size else np.full_like(spatial, spatial.max() + m // size)
-        np.testing.assert_array_equal(stages[..., m], expected)
-
-
-@given(spec=spatial_specs, grid=grids, size=st.integers(1, 8))
-@settings(deadline=None, max_examples=60)
-def test_coarse_then_fine_ends_with_all_that_is_fine(spec, grid, size):
-    stages = stage_map(f"{spec}*coarse_then_fine(size={size})", grid)
-    spatial = stage_map(spec, (*grid[:2], 1))[..., 0]
-    for m in range(grid[2]):
-        expected = spatial if m < size else np.full_like(spatial, spatial.max())
+        expected = np.full_like(spatial, spatial.max() + after(m, size)) if m >= size else spatial
         np.testing.assert_array_equal(stages[..., m], expected)
 
 

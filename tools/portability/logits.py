@@ -28,7 +28,7 @@ class LogitPrograms:
         """`head`: (context, known, m) -> (T, K) int32."""
         self.context, self.map, self.head = programs.context, programs.map, head
         self.threads, self.few_shapes = programs.threads, programs.few_shapes
-        self.unknown = programs.unknown
+        self.unknown_context = programs.unknown_context
 
 
 def jax_head(model: StoredModel) -> Callable:
