@@ -17,7 +17,7 @@ def get_config():
     config.data.update(min_scale=1.0, max_scale=1.0)  # copies are rescaled already
     config.autoencoder.post_filter_depth = 4
     config.perceptual_training.update(
-        add_post_filter=64,
+        post_filter_width=64,
         rate_scale=0.6,
         steps=1500,
         learning_rate=4e-4,

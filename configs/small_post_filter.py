@@ -21,7 +21,7 @@ def get_config():
     config.data.update(num_threads=1, min_scale=1.0, max_scale=1.0)  # copies are rescaled already
     config.autoencoder.post_filter_depth = 4
     config.perceptual_training.update(
-        add_post_filter=64,
+        post_filter_width=64,
         distortion_weight=1.0,
         lpips_weight=0.0,
         adversarial_weight=0.0,

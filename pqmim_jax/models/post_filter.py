@@ -8,6 +8,7 @@ decoder's blocks, which work on tokens, are the other way round. Ours.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pqmim_jax.models.layers.patches import depth_to_space, space_to_depth
 from pqmim_jax.models.layers.presence import zero_outside
@@ -19,6 +20,30 @@ _OUTER = 2  # convolutions before and after the `depth` residual ones
 def reach(depth: int) -> int:
     """Pixels on each side of a pixel that the filter's result there depends on, at most."""
     return _BLOCK * (depth + _OUTER) + _BLOCK - 1
+
+
+def narrowed(params: dict, width: int) -> dict:
+    """The parameters of a `PostFilter` with `width` of its channels, a start for training.
+
+    Those stay whose kernels in and out weigh most, by the product of their energies. What is lost
+    (0.1 dB for 48 of 64 channels) comes back in training.
+    """
+    into = [name for name in params if name not in ("out", "quality_bias")]
+    out_of = [name for name in params if name not in ("stem", "quality_bias")]
+    energies = {name: np.square(params[name]["kernel"]) for name in {*into, *out_of}}
+    heard = sum(energies[name].sum((0, 1, 2)) for name in into)
+    told = sum(energies[name].sum((0, 1, 3)) / energies[name].sum() for name in out_of)
+    kept = np.sort(np.argsort(-(heard * told), kind="stable")[:width])
+    result = {"quality_bias": params["quality_bias"][:, kept]}
+    for name in energies:
+        kernel, bias = params[name]["kernel"], params[name]["bias"]
+        kernel = kernel[:, :, kept] if name in out_of else kernel
+        inside = name in into
+        result[name] = {
+            "kernel": kernel[..., kept] if inside else kernel,
+            "bias": bias[kept] if inside else bias,
+        }
+    return result
 
 
 class PostFilter(nn.Module):

@@ -20,9 +20,9 @@ def perceptual_training() -> ConfigDict:
             crop=128,  # pixels
             # Packaged model, model folder or workdir; "" = the pqvae stage of this workdir.
             start_from="",
-            # Channels of a post-filter for a start that has none; 0 = as it is. Its layers are
-            # `autoencoder.post_filter_depth`; all else stays the start's.
-            add_post_filter=0,
+            # Channels of the post-filter; 0 = as it is. A start that has none gets one with
+            # `autoencoder.post_filter_depth` layers, of a wider one the heaviest channels stay.
+            post_filter_width=0,
             # Regexes of parameter paths that do not train. With these four, which are all that
             # decides about codes, the start's MIM and every file size stay as they are.
             frozen=("^encoder/", "^to_latents/", "^linear_analysis/", "^quantizer/"),

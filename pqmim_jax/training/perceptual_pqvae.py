@@ -8,6 +8,7 @@ import numpy as np
 from pqmim_jax import model_store
 from pqmim_jax.models import build_autoencoder
 from pqmim_jax.models.autoencoder import ENCODING
+from pqmim_jax.models.post_filter import narrowed
 from pqmim_jax.training import codebook_state, pqvae_stage, rate
 from pqmim_jax.training.freezing import split_params
 from pqmim_jax.training.generator import pqvae_generator
@@ -46,7 +47,11 @@ def start_values(config, start: TrainedAutoencoder) -> dict[str, Any]:
     counts = None if start.model is None else start.model.counts
     model = build_autoencoder(config.autoencoder)
     params = jax.jit(lambda key: pqvae_stage.init_params(model, key))(jax.random.key(config.seed))
-    params = take_matching(params, start.params)  # a post-filter that is added starts anew
+    width = config.perceptual_training.post_filter_width
+    trained = dict(start.params)
+    if width and "post_filter" in trained:
+        trained["post_filter"] = narrowed(trained["post_filter"], width)
+    params = take_matching(params, trained)  # a post-filter that is added starts anew
     values = {"params": params, "codebook": _usage(params, config, counts)}
     return jax.tree.map(np.asarray, values)
 

@@ -29,16 +29,17 @@ def find_start(config, workdir) -> Start:
 def with_sections_of(start: Start, config) -> ConfigDict:
     """The config with the networks, and of a whole model the codec settings, that are there.
 
-    A post-filter is added where `perceptual_training.add_post_filter` asks for one.
+    The post-filter is as wide as `perceptual_training.post_filter_width` says.
 
     Raises:
-      ConfigError: the start has a post-filter, or could not have one.
+      ConfigError: the start's is no wider, or it could not have one.
     """
     config = ConfigDict(config.to_dict())
-    width, depth = config.perceptual_training.add_post_filter, config.autoencoder.post_filter_depth
+    width = config.perceptual_training.post_filter_width
+    depth = config.autoencoder.post_filter_depth
     if isinstance(start, StoredHyperprior):
         if width:
-            raise ConfigError("add_post_filter: a hyperprior has no post-filter")
+            raise ConfigError("post_filter_width: a hyperprior has no post-filter")
         config.hyperprior = ConfigDict(start.config)
         config.hyperprior_training.lambdas = tuple(start.lambdas)
         return config
@@ -46,7 +47,17 @@ def with_sections_of(start: Start, config) -> ConfigDict:
     for name, section in sections.items():
         config[name] = ConfigDict(section)
     if width:
-        if config.autoencoder.get("post_filter_width"):
-            raise ConfigError("add_post_filter: the start has a post-filter already")
-        config.autoencoder.update(post_filter_width=width, post_filter_depth=depth)
+        _set_width(config.autoencoder, width, depth)
     return config
+
+
+def _set_width(section: ConfigDict, width: int, depth: int) -> None:
+    had = section.get("post_filter_width", 0)
+    if had and width >= had:
+        raise ConfigError(
+            f"post_filter_width: the start's post-filter has {had} channels and can only become "
+            f"narrower, not {width}"
+        )
+    section.update(post_filter_width=width)
+    if not had:
+        section.update(post_filter_depth=depth)

@@ -14,7 +14,7 @@ from pqmim_jax.codec.networks import Networks
 from pqmim_jax.codec.windows import WindowGrid
 from pqmim_jax.model_store import load_model, save_model
 from pqmim_jax.models import build_autoencoder
-from pqmim_jax.models.post_filter import PostFilter, reach
+from pqmim_jax.models.post_filter import PostFilter, narrowed, reach
 from pqmim_jax.training import default_config
 from pqmim_jax.training.random_model import save_random_model, tiny_config
 
@@ -145,3 +145,18 @@ def test_what_refinement_follows_lowers_the_error_of_the_filtered_picture(tmp_pa
 
     step = 1e-3 * change / np.abs(change).max() * own[..., None]
     assert error(latents + step) < error(latents) < error(latents - step)
+
+
+def test_a_narrower_one_leaves_out_what_nobody_hears():
+    model = PostFilter(WIDTH, 2, M)
+    image, quality = picture(1, 16, 16, 3), jnp.array([2])
+    rng = np.random.default_rng(0)
+    params = model.init(jax.random.key(0), image, quality)["params"]
+    params = jax.tree.map(lambda a: np.asarray(0.3 * rng.normal(size=a.shape), np.float32), params)
+    for name in ("convolution_0", "convolution_1", "out"):
+        params[name]["kernel"][:, :, 1] = 0
+    narrow = narrowed(params, WIDTH - 1)
+    assert narrow["convolution_1"]["kernel"].shape == (3, 3, WIDTH - 1, WIDTH - 1)
+    result = PostFilter(WIDTH - 1, 2, M).apply({"params": narrow}, image, quality)
+    expected = model.apply({"params": params}, image, quality)
+    np.testing.assert_allclose(result, expected, atol=1e-5)

@@ -128,7 +128,7 @@ def test_files_of_the_new_model_are_as_long_and_decode_to_another_picture(
 
 def test_a_post_filter_joins_a_model_that_has_none(config, start_model, tmp_path):
     options = config.perceptual_training
-    options.update(add_post_filter=4, lpips_weight=0.0, adversarial_weight=0.0, warmup_steps=0)
+    options.update(post_filter_width=4, lpips_weight=0.0, adversarial_weight=0.0, warmup_steps=0)
     config.autoencoder.post_filter_depth = 1
     train(config, tmp_path / "run")
     before, after = (model_store.load_model(path) for path in (start_model, tmp_path / "run"))
@@ -139,8 +139,13 @@ def test_a_post_filter_joins_a_model_that_has_none(config, start_model, tmp_path
     indices = [Codec.load(path).nearest_indices(image) for path in (start_model, tmp_path / "run")]
     np.testing.assert_array_equal(*indices)
     options.start_from = str(tmp_path / "run")
-    with pytest.raises(ConfigError, match="the start has a post-filter already"):
+    with pytest.raises(ConfigError, match="has 4 channels and can only become narrower, not 4"):
         train(config, tmp_path / "again")
+    options.post_filter_width = 3
+    train(config, tmp_path / "narrow")
+    narrow = model_store.load_model(tmp_path / "narrow")
+    assert narrow.autoencoder["post_filter"]["convolution_0"]["kernel"].shape == (3, 3, 3, 3)
+    assert narrow.config["autoencoder"]["post_filter_depth"] == 1
 
 
 def test_where_codes_change_the_mim_is_trained_after(make_config, start_model, tmp_path, capsys):
