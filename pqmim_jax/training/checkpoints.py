@@ -77,7 +77,7 @@ class Checkpoints:
 
 
 def restore_params(directory) -> dict:
-    """Parameters in the newest checkpoint, as a tree of NumPy arrays.
+    """Parameters in the newest checkpoint, as `TrainState.trained`; a tree of NumPy arrays.
 
     Raises:
       ValueError: `directory` holds no checkpoint.
@@ -91,15 +91,15 @@ def restore_params(directory) -> dict:
         leaves = manager.item_metadata(step)["state"].tree
         kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), leaves)
         args = ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=kinds))
-        return manager.restore(step, args=args)["state"]["params"]
+        state = manager.restore(step, args=args)["state"]
+        return state.get("average") or state["params"]
 
 
 def _fields(state: TrainState) -> dict[str, Any]:
-    """The fields of a state; a discriminator only if there is one, as in files older than it."""
+    """The fields of a state; what not every stage has only if it is there."""
     fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
-    if state.discriminator is None:
-        del fields["discriminator"]
-    return fields
+    optional = [name for name in ("discriminator", "average") if fields[name] is None]
+    return {name: value for name, value in fields.items() if name not in optional}
 
 
 def _absolute(directory):
