@@ -77,6 +77,16 @@ def other_decoder_model(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def pyramid_model(tmp_path_factory):
+    """Folder of a `pyramid` model as tiny, noise in every weight; it refines its latents once."""
+    from pqmim_jax.training.random_model import save_noisy_model, tiny_pyramid_config
+
+    folder = tmp_path_factory.mktemp("pyramid")
+    save_noisy_model(folder, tiny_pyramid_config())
+    return folder
+
+
+@pytest.fixture(scope="session")
 def codec(tiny_model):
     """`tiny_model` loaded."""
     from pqmim_jax import Codec
