@@ -24,13 +24,18 @@ FINER = {"block": ("first", "second")}
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """float32 tensors by name: a JSON header behind its length, then the raw values."""
+    """The autoencoder's tensors, float32, by name: a JSON header behind its length, then values.
+
+    Those of the MIM, which decides about bits only, are integers.
+    """
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     header.pop("__metadata__", None)
     tensors = {}
     for name, entry in header.items():
+        if entry["dtype"] != "F32":
+            continue
         begin, end = entry["data_offsets"]
         values = np.frombuffer(data[start + begin : start + end], "<f4")
         tensors[name] = torch.from_numpy(values.reshape(entry["shape"]).copy())
