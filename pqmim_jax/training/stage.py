@@ -30,7 +30,7 @@ class Stage:
     constants: tuple  # trees of jax.ShapeDtypeStruct: further arguments, e.g. frozen parameters
     headline: str  # metric of the step that is shown in the progress line
     score: str  # metric of the validation pass that tells the best checkpoint; lower is better
-    average_decay: float = 0.0  # of the moving average of the parameters; 0 = none is kept
+    average_decay: float  # of the moving average of the parameters; 0 = none is kept
 
     def first_state(self, key: jax.Array) -> TrainState:
         """`init`, and the average to begin with."""
