@@ -113,18 +113,17 @@ class Networks:
             from pqmim_jax.models.layers.presence import zero_outside
 
             target = image.astype(jnp.float32) / 255.0 - 0.5
-            presence = self._presence(mask)
 
             def decode(latents):
                 codewords = latents.reshape(1, *mask.shape, self.num_codebooks, -1)
                 apply = functools.partial(self._autoencoder.apply, {"params": params})
-                return apply(codewords, quality[None], presence, method="unfiltered")[0]
+                return apply(codewords, quality[None], self._presence(mask), method="unfiltered")[0]
 
             decoded, pull_back = jax.vjp(decode, latents)
             # How what the post-filter adds changes with the latents does not count: that would
             # take longer than all the rest, and a gradient need not be exact.
             filtered = self._filtered(params, decoded, quality, None if self._inside else mask)
-            error = zero_outside((target - filtered)[None], presence)[0]
+            error = zero_outside((target - filtered)[None], self._presence(mask))[0]
             return pull_back(error)[0]
 
         inputs = {

@@ -8,8 +8,11 @@ import numpy as np
 
 # Tokens around a region's own that the autoencoder sees, on each side, at most. Its filters reach
 # further (a block of `xcit` two tokens), but what comes from there is below 1/255 for the packaged
-# model; with two tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is
-# trained.
+# model; with two tokens it is 8/255 at quality 1. A `pyramid` of depth 3 reaches 8 tokens, twice
+# which a region of 2048 can hardly show. What lies beyond 2, 3, 4 of them moved pixels by at most
+# 0.03, 0.003, 0.0005 of 1/255 after 1600 steps of training, when its correction was 6.6 of 1/255 in
+# the mean; were branches as large as what they are added to, it would be 0.4, 0.08, 0.02 of the
+# correction's deviation. The MIM's halo is another one, fixed when it is trained.
 AUTOENCODER_HALO = 4
 # Tokens around a region's own where `correct` knows the picture: a gradient need not be exact.
 REFINEMENT_HALO = 2

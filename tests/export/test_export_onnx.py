@@ -4,6 +4,8 @@ import dataclasses
 import json
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from pqmim_jax import Codec
@@ -154,6 +156,20 @@ def test_the_other_backbone_head_and_a_post_filter_are_exported_too(tmp_path):
     expected = codec.decode_indices(encoded.indices, codec.qualities, (20, 20))
     np.testing.assert_array_equal(codec.decompress(encoded.data), expected)
     assert len(np.unique(expected)) > 10
+
+
+def test_a_pyramid_is_one_program_each_way_of_convolutions_side_by_side(pyramid_codec, tmp_path):
+    """Transpositions between its convolutions would cost as much as they do."""
+    manifest, optimised = pyramid_codec.model.manifest, str(tmp_path / "optimised.onnx")
+    assert manifest["config"]["autoencoder_halo"] == 3
+    for role in ("encode", "decode"):
+        (program,) = manifest["programs"][role]
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath, options.log_severity_level = optimised, 3
+        onnxruntime.InferenceSession(pyramid_codec.model.program(program), options)
+        operations = [node.op_type for node in onnx.load(optimised).graph.node]
+        assert operations.count("Conv") == 12
+        assert operations.count("Transpose") <= 4
 
 
 def test_a_dtype_that_runtimes_lack_is_named(stored, tmp_path):

@@ -71,3 +71,32 @@ test("every pixel goes through the networks to its own place, counted once", asy
     assert.equal(shares.at(-1), 1);
   }
 });
+
+/** Programs of one segment, as a backbone without sums has them. */
+class WholeMover extends Mover {
+  programs = {
+    encode: [{ role: "whole", outputs: [] }],
+    decode: [{ role: "whole", outputs: [] }],
+    filter: { role: "filter" },
+  };
+  roles = [];
+
+  async run(segment, inputs, shape) {
+    this.roles.push(segment.role);
+    return segment.role === "whole" ? [Float32Array.from(inputs[0])] : super.run(segment, inputs, shape);
+  }
+}
+
+test("regions that share no sums are finished one by one", async () => {
+  const grid = { rows: 70, columns: 90, height: 70, width: 90, f: 1 };
+  const pixels = Uint8Array.from({ length: 70 * 90 * 3 }, (_, i) => i % 251);
+  const programs = new WholeMover();
+  const latents = await encodeLatents(programs, grid, pixels);
+  assert.deepEqual(latents, Float32Array.from(pixels));
+  const regions = programs.roles.length;
+  assert.ok(regions > 1);
+  programs.roles = [];
+  assert.deepEqual(await decodeLatents(programs, grid, latents, 1), pixels);
+  assert.equal(programs.roles.filter((role) => role === "whole").length, regions);
+  programs.roles.forEach((role, i, all) => assert.ok(role === "filter" || all[i + 1] === "filter"));
+});
