@@ -71,17 +71,14 @@ def jax_programs(options: dict):
 
     model = load_model(options["model"])
     networks, programs = Networks(model), Programs(model, options.get("threads"))
-    context, head = (
-        (jax.jit(network.function), jax.device_put(network.params))
-        for network in (networks.context, networks.head_to_fixed_logits())
-    )
 
-    def run(program):
-        function, params = program
-        return lambda *inputs: np.asarray(function(params, *inputs))
+    def run(network):
+        function, params = jax.jit(network.function), jax.device_put(network.params)
+        count = len(network.inputs)  # most models are not told the quality
+        return lambda *inputs: np.asarray(function(params, *inputs[:count]))
 
-    logits = LogitPrograms(programs, run(head))
-    logits.context = run(context)
+    logits = LogitPrograms(programs, run(networks.head_to_fixed_logits()))
+    logits.context = run(networks.context)
     return logits
 
 
@@ -97,18 +94,22 @@ def onnx_programs(options: dict):
         data = (Path(options["folder"]) / MODEL_FOLDER / f"{name}.onnx").read_bytes()
         session = onnxruntime.InferenceSession(data, chosen, providers=["CPUExecutionProvider"])
         names = [each.name for each in session.get_inputs()]
+        # Most models are not told the quality.
         return lambda *xs: session.run(
-            None, {n: np.asarray(x) for n, x in zip(names, xs, strict=True)}
+            None, {n: np.asarray(x) for n, x in zip(names, xs, strict=False)}
         )[0]
 
     manifest = json.loads((Path(options["folder"]) / MODEL_FOLDER / "manifest.json").read_text())
     window = manifest["programs"]["context"]["inputs"][0]["shape"]
+    context = run("context")
 
     class OnnxLogits:
         few_shapes, threads = False, 1
-        context, head = staticmethod(run("context")), staticmethod(run("head"))
+        context, head = staticmethod(context), staticmethod(run("head"))
         map = staticmethod(lambda function, items: [function(each) for each in items])
-        unknown_context = context(np.full(window, -1, np.int32))
+        unknown_context = staticmethod(
+            lambda quality: context(np.full(window, -1, np.int32), np.int32(quality))
+        )
 
     return OnnxLogits()
 
