@@ -8,7 +8,8 @@ codes and file sizes do not change, only the picture that comes from them. On a 
     pqmim train --config=configs/small_post_filter.py --workdir=runs/filtered \\
         --config.perceptual_training.start_from=runs/set --config.data.source=folder:COPIES
 
-The settings of the encoder are those of the packaged model; its card lists them.
+The settings of the encoder are those of the packaged model; its card lists them, and a second run
+that made the filter narrower (`--config.perceptual_training.post_filter_width=48`).
 """
 
 from pqmim_jax.training import default_config

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import tempfile
 
 import pytest
 
@@ -10,16 +11,23 @@ import pytest
 QUICK_COMPILATION = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 os.environ["XLA_FLAGS"] = f"{QUICK_COMPILATION} {os.environ.get('XLA_FLAGS', '')}"
 
+# Compiled programs are shared by all processes of a session, and by nothing else.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["PQMIM_TESTS_CACHE"] = tempfile.mkdtemp(prefix="pqmim-tests-")
+    os.environ["PQMIM_CACHE_DIR"] = os.environ["PQMIM_TESTS_CACHE"]
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{os.environ['PQMIM_TESTS_CACHE']}/xla"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+
+
+def pytest_unconfigure():
+    """The first process of a session ends last."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["PQMIM_TESTS_CACHE"], ignore_errors=True)
+
 
 def pytest_collection_modifyitems(items):
     """The slowest files first: processes that share them out then end together."""
     items.sort(key=lambda item: item.path.parent.name != "training")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory):
-    """Compiled programs are shared by the session's processes, and by nothing else."""
-    os.environ["PQMIM_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
 
 
 # Commands run in JAX unless a test asks otherwise: a tiny model is not worth an export.
@@ -86,6 +94,16 @@ def told_codec(told_model):
     from pqmim_jax import Codec
 
     return Codec.load(told_model)
+
+
+@pytest.fixture(scope="session")
+def pyramid_model(tmp_path_factory):
+    """Folder of a `pyramid` model as tiny, noise in every weight; it refines its latents once."""
+    from pqmim_jax.training.random_model import save_noisy_model, tiny_pyramid_config
+
+    folder = tmp_path_factory.mktemp("pyramid")
+    save_noisy_model(folder, tiny_pyramid_config())
+    return folder
 
 
 @pytest.fixture(scope="session")

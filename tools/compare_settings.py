@@ -1,13 +1,14 @@
 """Are the logits of a model the same whatever JAX and ONNX Runtime are set to?
 
     python tools/compare_settings.py KODAK/ [--qualities 8,12,20] [--limit N] [--only TEXT] \
-        [--python OTHER/bin/python]
+        [--python OTHER/bin/python] [--wasm FOLDER]
 
 Indices are chosen once, in this process's JAX. Then all logits of all stages that lead to them are
 computed in a fresh process for each setting, one setting changed at a time, and their SHA-256 for
 each picture and quality is compared with this process's. `--only` runs the settings whose name
 holds TEXT. `--python` names an interpreter with other releases of onnxruntime or JAX: all settings
-are run there. Prints a line for each setting; exits 1 if any logit differs.
+are run there. `--wasm` names a folder where `npm install onnxruntime-web` was run, and adds that
+runtime in Node.js. Prints a line for each setting; exits 1 if any logit differs.
 """
 
 import argparse
@@ -37,10 +38,11 @@ PRECISIONS = (
 FAST_MATH = "--xla_cpu_enable_fast_math=true " + " ".join(
     f"--xla_cpu_fast_math_honor_{what}=false" for what in ("infs", "nans", "division", "functions")
 )
+WASM = Path(__file__).parent / "portability" / "run_in_wasm.mjs"
 LEVELS = ("disable_all", "enable_basic", "enable_extended", "enable_all")
 
 
-def settings() -> dict[str, tuple[str, dict, dict]]:
+def settings(wasm: str | None) -> dict[str, tuple[str, dict, dict]]:
     """(runtime, environment, options of the worker) by name."""
     found = {
         f"JAX, instructions up to {isa}": ("jax", {"XLA_FLAGS": f"--xla_cpu_max_isa={isa}"}, {})
@@ -57,6 +59,8 @@ def settings() -> dict[str, tuple[str, dict, dict]]:
         for threads in (1, 2, 4):
             options = {"level": level, "threads": threads}
             found[f"ONNX Runtime, {level}, {threads} threads"] = ("onnx", {}, options)
+    if wasm:
+        found["onnxruntime-web, wasm in Node.js"] = ("wasm", {}, {"node_modules": wasm})
     return found
 
 
@@ -94,24 +98,65 @@ def onnx_programs(options: dict):
         data = (Path(options["folder"]) / MODEL_FOLDER / f"{name}.onnx").read_bytes()
         session = onnxruntime.InferenceSession(data, chosen, providers=["CPUExecutionProvider"])
         names = [each.name for each in session.get_inputs()]
-        # Most models are not told the quality.
         return lambda *xs: session.run(
-            None, {n: np.asarray(x) for n, x in zip(names, xs, strict=False)}
+            None, {n: np.asarray(x) for n, x in zip(names, xs, strict=True)}
         )[0]
 
-    manifest = json.loads((Path(options["folder"]) / MODEL_FOLDER / "manifest.json").read_text())
-    window = manifest["programs"]["context"]["inputs"][0]["shape"]
-    context = run("context")
+    return OnnxLogits(run("context"), run("head"), options["folder"])
 
-    class OnnxLogits:
-        few_shapes, threads = False, 1
-        context, head = staticmethod(context), staticmethod(run("head"))
-        map = staticmethod(lambda function, items: [function(each) for each in items])
-        unknown_context = staticmethod(
-            lambda quality: context(np.full(window, -1, np.int32), np.int32(quality))
-        )
 
-    return OnnxLogits()
+def wasm_programs(options: dict):
+    folder = Path(options["folder"]) / MODEL_FOLDER
+    process = subprocess.Popen(
+        ["node", WASM, folder, options["node_modules"]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+    def run(name):
+        def call(*inputs):
+            arrays = [np.ascontiguousarray(each) for each in inputs]
+            described = [
+                {"type": a.dtype.name, "dims": np.shape(x)}
+                for a, x in zip(arrays, inputs, strict=True)
+            ]
+            process.stdin.write(json.dumps({"program": name, "inputs": described}).encode() + b"\n")
+            for array in arrays:
+                process.stdin.write(array.tobytes())
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            dtype, size = np.dtype(answer["type"]), int(np.prod(answer["dims"]))
+            data = process.stdout.read(size * dtype.itemsize)
+            return np.frombuffer(data, dtype).reshape(answer["dims"])
+
+        return call
+
+    return OnnxLogits(run("context"), run("head"), options["folder"])
+
+
+class OnnxLogits:
+    """A `ProgramSet` for `run_stages` whose head stops at the logits."""
+
+    few_shapes, threads = False, 1
+
+    def __init__(self, context, head, folder: str):
+        """Functions of arrays, and where the export's folder lies."""
+        self._run, self.head = context, head
+        manifest = json.loads((Path(folder) / MODEL_FOLDER / "manifest.json").read_text())
+        self._inputs = manifest["programs"]["context"]["inputs"]
+
+    def context(self, *inputs) -> np.ndarray:
+        """Of a window and a quality, which most models are not told."""
+        return self._run(*inputs[: len(self._inputs)])
+
+    def unknown_context(self, quality: int) -> np.ndarray:
+        """Of a window of which nothing is known."""
+        window = np.full(self._inputs[0]["shape"], -1, np.int32)
+        return self.context(window, np.int32(quality))
+
+    def map(self, function, items) -> list:
+        """One after the other."""
+        return [function(each) for each in items]
 
 
 def digests(programs, codec, folder: Path) -> dict[str, str]:
@@ -134,7 +179,8 @@ def work(options: dict) -> None:
     from pqmim_jax.runtime import load_codec
 
     folder = Path(options["folder"])
-    programs = jax_programs(options) if options["runtime"] == "jax" else onnx_programs(options)
+    make = {"jax": jax_programs, "onnx": onnx_programs, "wasm": wasm_programs}
+    programs = make[options["runtime"]](options)
     codec = load_codec(folder / MODEL_FOLDER)
     print(json.dumps(digests(programs, codec, folder)))
 
@@ -171,7 +217,7 @@ def main() -> None:
         expected = prepare(options, folder)
         total = sum(int(each.split()[1]) for each in expected.values())
         print(f"{len(expected)} pictures and qualities, {total} logits", flush=True)
-        for name, (runtime, environment, chosen) in settings().items():
+        for name, (runtime, environment, chosen) in settings(options.wasm).items():
             if options.only and options.only not in name:
                 continue
             task = {"model": options.model, "folder": str(folder), "runtime": runtime, **chosen}
@@ -202,6 +248,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--only", metavar="TEXT")
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--wasm", metavar="FOLDER")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
 

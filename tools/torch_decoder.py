@@ -9,6 +9,7 @@ Needs PyTorch and NumPy only. `indices.npy` holds the code indices (h, w, M) of 
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,25 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+PATCH = 4  # pixels a side that a feature of the pyramid's decoder stands for
+# Convolutions of its residual branches, at its coarsest level and at the others.
+COARSEST = {"bottleneck": ("contract", "filter", "expand"), "mixer": ("expand", "contract")}
+FINER = {"block": ("first", "second")}
+
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """float32 tensors by name: a JSON header behind its length, then the raw values."""
+    """The autoencoder's tensors, float32, by name: a JSON header behind its length, then values.
+
+    Those of the MIM, which decides about bits only, are integers.
+    """
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     header.pop("__metadata__", None)
     tensors = {}
     for name, entry in header.items():
+        if entry["dtype"] != "F32":
+            continue
         begin, end = entry["data_offsets"]
         values = np.frombuffer(data[start + begin : start + end], "<f4")
         tensors[name] = torch.from_numpy(values.reshape(entry["shape"]).copy())
@@ -63,11 +74,13 @@ def norm(layer: Layer) -> nn.LayerNorm:
 
 
 def convolution(layer: Layer) -> nn.Conv2d:
-    """3x3, zero padding."""
-    inputs, outputs = layer["kernel"].shape[2:]
-    module = nn.Conv2d(inputs, outputs, 3, padding=1)
-    module.weight.data = layer["kernel"].permute(3, 2, 0, 1).contiguous()
-    module.bias.data = layer["bias"]
+    """1x1 or 3x3, zero padding; if there are factors on its outputs, they are in the kernel."""
+    side, _, inputs, outputs = layer["kernel"].shape
+    scale = layer.get("scale")
+    scale = torch.ones(outputs) if scale is None else scale
+    module = nn.Conv2d(inputs, outputs, side, padding=side // 2)
+    module.weight.data = (layer["kernel"] * scale).permute(3, 2, 0, 1).contiguous()
+    module.bias.data = layer["bias"] * scale
     return module
 
 
@@ -124,6 +137,56 @@ class Block(nn.Module):
         return x
 
 
+class XcitTrunk(nn.Module):
+    """Latents (h, w, M*d) to token features (h, w, C)."""
+
+    def __init__(self, layer: Layer, depth: int):
+        super().__init__()
+        self.stem, self.norm = dense(layer.at("stem")), norm(layer.at("norm"))
+        self.blocks = nn.Sequential(*(Block(layer.at(f"block_{i}")) for i in range(depth)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.blocks(self.stem(x)))
+
+
+class Residual(nn.Module):
+    """x + convolutions with GELUs between them, on (1, C, h, w)."""
+
+    def __init__(self, layer: Layer, names: tuple[str, ...]):
+        super().__init__()
+        first, *others = (convolution(layer.at(name)) for name in names)
+        pairs = ((nn.GELU("tanh"), each) for each in others)
+        self.branch = nn.Sequential(first, *(module for pair in pairs for module in pair))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.branch(x)
+
+
+class Enlarged(nn.Module):
+    """(1, 4*C, h, w) -> (1, C, 2*h, 2*w)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return depth_to_space(x[0].permute(1, 2, 0), 2).permute(2, 0, 1)[None]
+
+
+class PyramidTrunk(nn.Module):
+    """Latents (h, w, M*d) to features of patches (h*f/4, w*f/4, C)."""
+
+    def __init__(self, layer: Layer, depth: int, f: int):
+        super().__init__()
+        steps = [convolution(layer.at("stem"))]
+        for i in range(int(math.log2(f / PATCH)) + 1):
+            if i > 0:
+                steps += convolution(layer.at(f"up_{i}")), Enlarged()
+            level, kinds = layer.at(f"level_{i}"), FINER if i else COARSEST
+            for n in range(depth):
+                steps += (Residual(level.at(f"{kind}_{n}"), kinds[kind]) for kind in kinds)
+        self.steps = nn.Sequential(*steps)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.steps(x.permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+
+
 class PostFilter(nn.Module):
     """3x3 convolutions over a picture (H, W, 3) at half its resolution, added to it."""
 
@@ -150,11 +213,12 @@ class Decoder(nn.Module):
     def __init__(self, tensors: dict[str, torch.Tensor], config: dict):
         super().__init__()
         layer = Layer(tensors, "autoencoder")
-        trunk = layer.at("decoder")
-        depth = config["autoencoder"]["decoder_depth"]
+        trunk, depth = layer.at("decoder"), config["autoencoder"]["decoder_depth"]
         self.f, self.linear_path = config["f"], config["autoencoder"]["linear_path"]
-        self.stem, self.norm = dense(trunk.at("stem")), norm(trunk.at("norm"))
-        self.blocks = nn.Sequential(*(Block(trunk.at(f"block_{i}")) for i in range(depth)))
+        if config["autoencoder"]["backbone"] == "xcit":
+            self.trunk, self.cell = XcitTrunk(trunk, depth), self.f
+        else:
+            self.trunk, self.cell = PyramidTrunk(trunk, depth, self.f), PATCH
         self.to_pixels = dense(layer.at("to_pixels"))
         self.synthesis = dense(layer.at("linear_synthesis")) if self.linear_path else None
         self.quality_bias = nn.Parameter(layer["quality_bias"])
@@ -162,8 +226,8 @@ class Decoder(nn.Module):
         self.post_filter = PostFilter(layer.at("post_filter"), depth) if width else None
 
     def forward(self, latents: torch.Tensor, quality: int) -> torch.Tensor:
-        features = self.blocks(self.stem(latents + self.quality_bias[quality - 1]))
-        image = depth_to_space(self.to_pixels(self.norm(features)), self.f)
+        features = self.trunk(latents + self.quality_bias[quality - 1])
+        image = depth_to_space(self.to_pixels(features), self.cell)
         if self.synthesis is not None:
             image = image + overlap_add(self.synthesis(latents), self.f)
         return image if self.post_filter is None else self.post_filter(image, quality)
@@ -193,8 +257,8 @@ def overlap_add(patches: torch.Tensor, f: int) -> torch.Tensor:
 def load(folder: Path) -> tuple[Decoder, torch.Tensor, dict]:
     """The decoder, the codebooks (M, K, d) and the config of an exported folder."""
     config = json.loads((folder / "manifest.json").read_text())["config"]
-    if config["autoencoder"]["backbone"] != "xcit":
-        raise SystemExit(f"{folder}: only the xcit backbone is written in PyTorch here")
+    if (backbone := config["autoencoder"]["backbone"]) not in ("xcit", "pyramid"):
+        raise SystemExit(f"{folder}: the backbone {backbone} is not written in PyTorch here")
     codebooks = np.fromfile(folder / "codebooks.bin", "<f4")
     shape = (config["num_codebooks"], config["num_codewords"], config["codeword_dim"])
     decoder = Decoder(read_safetensors(folder / "weights.safetensors"), config)

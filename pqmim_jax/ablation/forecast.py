@@ -99,7 +99,7 @@ def _timed_steps(config, section) -> float:
     layout = layout_of(stage, mesh, config.sharding_rules)
     compiled = lower_step(stage, layout).compile()
     key = jax.device_put(jax.random.key(0), layout.replicated)
-    state = jax.jit(stage.init, out_shardings=layout.state)(jax.random.key(0))
+    state = jax.jit(stage.first_state, out_shardings=layout.state)(jax.random.key(0))
     shape = stage.batch_shapes()["indices"].shape
     noise = np.random.default_rng(0).integers(0, section.num_codewords, shape, np.int32)
     batch = {"indices": jax.device_put(noise, layout.batch)}

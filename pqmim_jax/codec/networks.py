@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK, filter_halo
+from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK, autoencoder_halo, filter_halo
 from pqmim_jax.codec.tables import cumulative_table
 from pqmim_jax.integer import bounds
 from pqmim_jax.integer.arithmetic import from_bytes, to_bytes
@@ -53,8 +53,8 @@ class Networks:
         self.num_codewords = section["num_codewords"]
         self.latent_width = self.num_codebooks * section["codeword_dim"]
         self.f, self.window, self._halo = section["f"], codec["window"], codec["halo"]
-        self.filter_halo = filter_halo(section)
-        self._inside = inside
+        self.autoencoder_halo, self.filter_halo = autoencoder_halo(section), filter_halo(section)
+        self._inside, self._counts = inside, section["backbone"] != "pyramid"
         self.refines = codec.get("refinement_steps", 0) > 0
         mim = model.config["mim"]
         self._mim = IntegerMim(mim["heads"], mim["depth"])
@@ -78,7 +78,7 @@ class Networks:
         def function(params, image, mask):
             x = image[None].astype(jnp.float32) / 255.0 - 0.5
             sub_vectors = self._autoencoder.apply(
-                {"params": params}, x, mask[None], method="sub_vectors"
+                {"params": params}, x, self._presence(mask), method="sub_vectors"
             )
             return sub_vectors[0].reshape(*mask.shape, -1)
 
@@ -91,7 +91,7 @@ class Networks:
         def function(params, latents, quality, mask):
             codewords = latents.reshape(1, *mask.shape, self.num_codebooks, -1)
             apply = functools.partial(self._autoencoder.apply, {"params": params})
-            return apply(codewords, quality[None], mask[None], method="unfiltered")[0]
+            return apply(codewords, quality[None], self._presence(mask), method="unfiltered")[0]
 
         inputs = {"latents": self._latents(shape), "quality": _QUALITY, "mask": _mask(shape)}
         return Network(function, self._params["autoencoder"], inputs)
@@ -114,17 +114,18 @@ class Networks:
             from pqmim_jax.models.layers.presence import zero_outside
 
             target = image.astype(jnp.float32) / 255.0 - 0.5
+            presence = self._presence(mask)
 
             def decode(latents):
                 codewords = latents.reshape(1, *mask.shape, self.num_codebooks, -1)
                 apply = functools.partial(self._autoencoder.apply, {"params": params})
-                return apply(codewords, quality[None], mask[None], method="unfiltered")[0]
+                return apply(codewords, quality[None], presence, method="unfiltered")[0]
 
             decoded, pull_back = jax.vjp(decode, latents)
             # How what the post-filter adds changes with the latents does not count: that would
             # take longer than all the rest, and a gradient need not be exact.
             filtered = self._filtered(params, decoded, quality, None if self._inside else mask)
-            error = zero_outside((target - filtered)[None], mask[None])[0]
+            error = zero_outside((target - filtered)[None], presence)[0]
             return pull_back(error)[0]
 
         inputs = {
@@ -134,6 +135,10 @@ class Networks:
             "mask": _mask(shape),
         }
         return Network(function, self._params["autoencoder"], inputs)
+
+    def _presence(self, mask: jax.Array) -> jax.Array | None:
+        """A region's mask; None where it says nothing: all is inside, and no token is counted."""
+        return None if self._inside and not self._counts else mask[None]
 
     def _filtered(self, params, pixels, quality, mask) -> jax.Array:
         mask = None if mask is None else mask[None]

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-# Tokens around a region's own that the autoencoder sees, on each side. Its filters reach further (a
-# block of `xcit` two tokens), but what comes from there is below 1/255 for the packaged model; with
-# two tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is trained.
+# Tokens around a region's own that the autoencoder sees, on each side, at most. Its filters reach
+# further (a block of `xcit` two tokens), but what comes from there is below 1/255 for the packaged
+# model; with two tokens it is 8/255 at quality 1. The MIM's halo is another one, fixed when it is
+# trained.
 AUTOENCODER_HALO = 4
 # Tokens around a region's own where `correct` knows the picture: a gradient need not be exact.
 REFINEMENT_HALO = 2
@@ -26,6 +27,24 @@ class SegmentedProgram:
     state_bytes: int  # the most that one region keeps from one segment to the next
 
 
+def autoencoder_halo(section: dict) -> int:
+    """Tokens around a region's own that the autoencoder sees, on each side.
+
+    Args:
+      section: "autoencoder" of a model's config.
+
+    Returns:
+      1..AUTOENCODER_HALO: what `pyramid` and a post-filter behind it reach, if there are no more;
+      regions then give exactly the picture. The formula is that of `models.pyramid.reach`, without
+      its packages.
+    """
+    if section["backbone"] != "pyramid":
+        return AUTOENCODER_HALO
+    f, depth = section["f"], max(section["encoder_depth"], section["decoder_depth"])
+    reach = 4 + depth * (3 * f - 8) + _filter_reach(section)
+    return min(-(-reach // f), AUTOENCODER_HALO)
+
+
 def filter_halo(section: dict) -> int:
     """Tokens around others that an autoencoder's post-filter sees: all it reaches, if there are.
 
@@ -35,10 +54,13 @@ def filter_halo(section: dict) -> int:
     Returns:
       0..AUTOENCODER_HALO. The formula is that of `models.post_filter.reach`, without its packages.
     """
+    return min(-(-_filter_reach(section) // section["f"]), AUTOENCODER_HALO)
+
+
+def _filter_reach(section: dict) -> int:
     if not section.get("post_filter_width", 0):
         return 0
-    reach = 2 * (section.get("post_filter_depth", 4) + 2) + 1
-    return min(-(-reach // section["f"]), AUTOENCODER_HALO)
+    return 2 * (section.get("post_filter_depth", 4) + 2) + 1
 
 
 class Model(Protocol):
@@ -64,6 +86,7 @@ class ProgramSet(Protocol):
     f: int  # pixels a side of a token
     window: int  # tokens a side
     latent_width: int  # M*d
+    autoencoder_halo: int  # tokens, see `autoencoder_halo` above
     filter_halo: int  # tokens, see `filter_halo` above
     threads: int  # calls at once
     # Every shape is compiled: regions had better have few, and may reach beyond the picture's end.

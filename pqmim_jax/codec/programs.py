@@ -34,6 +34,7 @@ class Programs:
         self._networks = Networks(model)
         self.f, self.window = self._networks.f, self._networks.window
         self.latent_width = self._networks.latent_width
+        self.autoencoder_halo = self._networks.autoencoder_halo
         self.filter_halo = self._networks.filter_halo
         self._of_shapes: dict[tuple, Callable | SegmentedProgram] = {}
         self._lock = Lock()

@@ -3,7 +3,8 @@
 Layers with statistics over all tokens (cross-covariance attention, group normalisation) take them
 over the whole picture, so that regions do not show: all regions run to the first such layer, their
 sums are added up, all go on from the total to the next one. Each token of the picture counts once.
-Of a large picture, some regions spread over it stand for all of them.
+Of a large picture, some regions spread over it stand for all of them. Without such layers regions
+have nothing to share.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, ProgramSet, SegmentedProgram
+from pqmim_jax.codec.program_set import ProgramSet, SegmentedProgram
 from pqmim_jax.codec.regions import Region, cut
 from pqmim_jax.codec.windows import WindowGrid
 
@@ -40,7 +41,7 @@ def encode_latents(programs: ProgramSet, grid: WindowGrid, image: np.ndarray) ->
     def finish(region: Region, result: np.ndarray) -> list[Callable]:
         return [lambda: region.place(latents, result)]
 
-    regions = regions_of(programs, tokens, AUTOENCODER_HALO, MAX_REGION, STEP)
+    regions = regions_of(programs, tokens, programs.autoencoder_halo, MAX_REGION, STEP)
     _run(programs, programs.encode(regions[0].shape), regions, inputs, finish)
     return latents
 
@@ -67,7 +68,7 @@ def decode_latents(
     def finish(region: Region, unfiltered: np.ndarray) -> list[Callable]:
         return _filtering(programs, region, unfiltered, quality, tokens, picture)
 
-    regions = regions_of(programs, tokens, AUTOENCODER_HALO, MAX_REGION, STEP)
+    regions = regions_of(programs, tokens, programs.autoencoder_halo, MAX_REGION, STEP)
     _run(programs, programs.decode(regions[0].shape), regions, inputs, finish)
     return picture
 
@@ -114,7 +115,7 @@ def _run(
     Which region is computed when, and where, changes no bit of any result.
     """
     affordable = max(1, MAX_STATE_BYTES // program.state_bytes)
-    chosen = _sample(len(regions), min(MAX_SAMPLED, affordable))
+    chosen = _sample(len(regions), min(MAX_SAMPLED, affordable)) if program.rest else []
     sampled = [regions[i] for i in chosen]
     totals: list[np.ndarray] = []
     states = programs.map(lambda region: program.first(*inputs(region)), sampled)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pqmim_jax import __version__, masking
 from pqmim_jax.codec.program_cache import pinned_settings
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, OUTSIDE, filter_halo
+from pqmim_jax.codec.program_set import OUTSIDE, autoencoder_halo, filter_halo
 from pqmim_jax.codec.quantization import as_compared
 from pqmim_jax.coding import LOGIT_FRACTION_BITS, MAX_FIXED_LOGIT, PRECISION, exp_table
 from pqmim_jax.export.folder import check_target, write_folder
@@ -100,7 +100,7 @@ def flat_config(model: StoredModel) -> dict:
         "normalize_codes": section["normalize_codes"],
         "window": codec["window"],
         "halo": codec["halo"],
-        "autoencoder_halo": AUTOENCODER_HALO,
+        "autoencoder_halo": autoencoder_halo(section),
         "filter_halo": filter_halo(section),
         "outside": OUTSIDE,
         "mim_width": mim["width"],

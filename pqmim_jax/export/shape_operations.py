@@ -61,6 +61,17 @@ def _slice(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     return graph.add("Slice", [x, starts, ends, axes, steps], out.shape, out.dtype)
 
 
+@rule("rev")
+def _reverse(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
+    (x,), axes = _full(graph, operands, eqn), eqn.params["dimensions"]
+    last, first, step = -1, np.iinfo(np.int64).min, -1  # an end before the first element
+    columns = ([value] * len(axes) for value in (last, first))
+    starts, ends = (graph.constant(np.array(column, np.int64)) for column in columns)
+    steps = graph.constant(np.array([step] * len(axes), np.int64))
+    axes = graph.constant(np.array(axes, np.int64))
+    return graph.add("Slice", [x, starts, ends, axes, steps], x.shape, x.dtype)
+
+
 @rule("dynamic_slice")
 def _dynamic_slice(graph: Graph, operands: list[Tensor], eqn) -> Tensor:
     x, *starts = operands

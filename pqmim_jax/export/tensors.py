@@ -14,8 +14,10 @@ of a layer, then the parameter's role:
 
   kernel        of a dense layer (inputs, outputs): the transpose of torch.nn.Linear.weight;
                 of a depthwise 3x3 filter (3, 3, channels), zero padding;
-                of a convolution (3, 3, inputs, outputs)
-  scale, bias   of a layer normalisation (epsilon 1e-6); bias also of dense layers and filters
+                of a convolution (side, side, inputs, outputs)
+  scale, bias   of a layer normalisation (epsilon 1e-6); bias also of dense layers and filters;
+                of a convolution, where there is one, scale: factor on what each output gets, bias
+                included
   temperature   (heads, 1, 1), factor on the correlations of a cross-covariance attention
   *_scale       of a block: factor on each channel of what a mixer adds
   codebooks     (M, K, d): codeword k of sub-quantizer m

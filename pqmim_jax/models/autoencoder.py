@@ -12,10 +12,11 @@ from pqmim_jax.models.conv import ConvDecoder, ConvEncoder
 from pqmim_jax.models.layers.patches import depth_to_space, overlap_add, overlapping_patches
 from pqmim_jax.models.layers.presence import zero_outside
 from pqmim_jax.models.post_filter import PostFilter
+from pqmim_jax.models.pyramid import PATCH, PyramidDecoder, PyramidEncoder
 from pqmim_jax.models.quantizer import ProductQuantizer, keep_leading
 from pqmim_jax.models.xcit import XcitDecoder, XcitEncoder
 
-BACKBONES = ("xcit", "conv")
+BACKBONES = ("xcit", "conv", "pyramid")
 # Parameters that decide about an image's codes; the others only decide about its reconstruction.
 ENCODING = ("encoder", "to_latents", "linear_analysis", "quantizer")
 
@@ -65,8 +66,7 @@ class Autoencoder(nn.Module):
         out = nn.initializers.zeros if self.linear_path else nn.initializers.lecun_normal()
         self.encoder, self.decoder = self._backbone()
         self.to_latents = _exact_dense(latent, kernel_init=out, name="to_latents")
-        pixels = 3 if self.backbone == "conv" else 3 * self.f * self.f
-        self.to_pixels = _exact_dense(pixels, kernel_init=out, name="to_pixels")
+        self.to_pixels = _exact_dense(3 * self._cell**2, kernel_init=out, name="to_pixels")
         if self.linear_path:
             self.analysis = _exact_dense(latent, name="linear_analysis")
             self.synthesis = _exact_dense(12 * self.f * self.f, name="linear_synthesis")
@@ -81,11 +81,20 @@ class Autoencoder(nn.Module):
             self.post_filter = PostFilter(*size, self.dtype, name="post_filter")
 
     def _backbone(self):
-        encoder = (self.encoder_width, self.encoder_depth, self.heads, self.dtype, self.remat)
-        decoder = (self.decoder_width, self.decoder_depth, self.heads, self.dtype, self.remat)
+        encoder = (self.encoder_width, self.encoder_depth)
+        decoder = (self.decoder_width, self.decoder_depth)
+        rest = (self.dtype, self.remat)
+        if self.backbone == "pyramid":
+            return PyramidEncoder(self.f, *encoder, *rest), PyramidDecoder(self.f, *decoder, *rest)
+        rest = (self.heads, *rest)
         if self.backbone == "xcit":
-            return XcitEncoder(self.f, *encoder), XcitDecoder(*decoder)
-        return ConvEncoder(self.f, *encoder), ConvDecoder(self.f, *decoder)
+            return XcitEncoder(self.f, *encoder, *rest), XcitDecoder(*decoder, *rest)
+        return ConvEncoder(self.f, *encoder, *rest), ConvDecoder(self.f, *decoder, *rest)
+
+    @property
+    def _cell(self) -> int:
+        """Pixels a side of what one vector of the decoder's features stands for."""
+        return {"xcit": self.f, "conv": 1, "pyramid": PATCH}[self.backbone]
 
     def encode(self, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """(B, H, W, 3) float32 in [-0.5, 0.5], H and W multiples of f -> (B, h, w, M*d).
@@ -136,8 +145,8 @@ class Autoencoder(nn.Module):
         # The bias tells the network which sub-vectors are zero because they were not sent.
         features = self.decoder(latents + self.quality_bias[quality - 1][:, None, None], mask)
         image = self.to_pixels(features).astype(jnp.float32)
-        if self.backbone == "xcit":
-            image = depth_to_space(image, self.f)
+        if self._cell > 1:
+            image = depth_to_space(image, self._cell)
         if self.linear_path:
             image = image + overlap_add(zero_outside(self.synthesis(latents), mask), self.f)
         return image
@@ -171,7 +180,12 @@ def build_autoencoder(config, remat: bool = False) -> Autoencoder:
     if config.f not in (8, 16):
         raise ValueError(f"downsampling f must be 8 or 16, got {config.f}")
     for side in ("encoder", "decoder"):
-        check_heads(f"autoencoder.{side}_width", config[f"{side}_width"], config.heads)
+        width, depth = (f"{side}_{each}" for each in ("width", "depth"))
+        if config.backbone != "pyramid":
+            check_heads(f"autoencoder.{width}", config[width], config.heads)
+        elif config[width] < 1 or config[depth] < 0:
+            sizes = f"{config[width]} and {config[depth]}"
+            raise ValueError(f"autoencoder.{width} must be >= 1, {depth} >= 0, got {sizes}")
     for name in ("post_filter_width", "post_filter_depth"):
         if config.get(name, 0) < 0:
             raise ValueError(f"autoencoder.{name} must be >= 0, got {config[name]}")

@@ -58,16 +58,12 @@ def load_exported(folder: str | Path) -> ExportedModel:
 
 
 def _check_versions(folder: Path, flat: dict) -> None:
-    ours = {
-        "autoencoder_halo": AUTOENCODER_HALO,
-        "outside": OUTSIDE,
-    }
-    for name, value in ours.items():
-        if flat.get(name) != value:
-            what = f"{name} is {flat.get(name)}, here {value}"
-            raise ExportError(f"{folder} was exported by another version: {what}")
-    if flat.get("filter_halo") not in range(AUTOENCODER_HALO + 1):
-        raise ExportError(f"{folder} was exported by another version: no usable filter_halo")
+    another = f"{folder} was exported by another version"
+    if flat.get("outside") != OUTSIDE:
+        raise ExportError(f"{another}: outside is {flat.get('outside')}, here {OUTSIDE}")
+    for name, least in (("autoencoder_halo", 1), ("filter_halo", 0)):
+        if flat.get(name) not in range(least, AUTOENCODER_HALO + 1):
+            raise ExportError(f"{another}: no usable {name}")
 
 
 def _check_programs(programs: dict, config: dict) -> None:

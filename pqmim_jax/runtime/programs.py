@@ -27,7 +27,7 @@ class OnnxPrograms:
         flat = model.manifest["config"]
         self.f, self.window = flat["f"], flat["window"]
         self.latent_width = flat["num_codebooks"] * flat["codeword_dim"]
-        self.filter_halo = flat["filter_halo"]
+        self.autoencoder_halo, self.filter_halo = flat["autoencoder_halo"], flat["filter_halo"]
         self._programs = model.manifest["programs"]
         self.unknown_context = cache(self._unknown_context)
         self.threads = threads or usable_cores()

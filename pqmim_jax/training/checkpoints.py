@@ -80,7 +80,7 @@ class Checkpoints:
 
 
 def restore_params(directory) -> dict:
-    """Parameters in the newest checkpoint, as a tree of NumPy arrays.
+    """Parameters in the newest checkpoint, as `TrainState.trained`; a tree of NumPy arrays.
 
     Raises:
       ValueError: `directory` holds no checkpoint.
@@ -94,18 +94,18 @@ def restore_params(directory) -> dict:
         leaves = manager.item_metadata(step)["state"].tree
         kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), leaves)
         args = ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=kinds))
-        return manager.restore(step, args=args)["state"]["params"]
+        state = manager.restore(step, args=args)["state"]
+        return state.get("average") or state["params"]
 
 
 def _fields(state: TrainState) -> dict[str, Any]:
-    """The fields of a state; what came later only if there is some, as in files older than it."""
+    """The fields of a state; what not every stage has only if it is there."""
     fields = _fields_of(state)
-    if state.discriminator is None:
-        del fields["discriminator"]
     if state.codebook is not None:
         there = _fields_of(state.codebook).items()
         fields["codebook"] = {name: value for name, value in there if value is not None}
-    return fields
+    optional = [name for name in ("discriminator", "average") if fields[name] is None]
+    return {name: value for name, value in fields.items() if name not in optional}
 
 
 def _fields_of(data: Any) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def train_on_codes(config, section, frozen: dict, codes: np.ndarray, directory, 
         mesh,
         directory / stage.name,
     )
-    params = gather(state.params, mesh)
+    params = gather(state.trained, mesh)
     if jax.process_index() == 0:
         some = codes[: config.mim_training.calibration_windows]
         windows = integer_stage.up_to_qualities(np.asarray(some, np.int32))

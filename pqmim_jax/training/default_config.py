@@ -93,12 +93,12 @@ def _autoencoder() -> ConfigDict:
     return ConfigDict(
         {
             "f": 16,  # downsampling, 8 or 16
-            "backbone": "xcit",  # | conv
-            "encoder_width": 192,  # channels (conv: of the finest level)
-            "encoder_depth": 2,  # blocks (conv: residual blocks a level)
+            "backbone": "xcit",  # | conv | pyramid
+            "encoder_width": 192,  # channels (conv, pyramid: of the finest level)
+            "encoder_depth": 2,  # blocks (conv, pyramid: residual blocks a level)
             "decoder_width": 192,
             "decoder_depth": 4,
-            "heads": 6,  # of cross-covariance attention; divides the widths
+            "heads": 6,  # of cross-covariance attention; divides the widths (pyramid: has none)
             "num_codebooks": 12,  # M
             "num_codewords": 256,  # K, 2..4096
             "codeword_dim": 16,  # d

@@ -15,6 +15,9 @@ def optimisation(**overrides) -> dict:
         "adam_b1": 0.9,
         "adam_b2": 0.99,
         "clip_norm": 1.0,
+        # Of a moving average of the parameters, which validation and the model take: 0.999 for
+        # some thousand steps; 0 = the last parameters.
+        "average_decay": 0.0,
         "lr_scales": (),  # ((regex of parameter path, factor), ...)
         **overrides,
     }

@@ -33,7 +33,7 @@ def train_hyperprior(config, workdir, mesh) -> TrainState:
     batches = stage_batches(config, stage.name, mesh)
     directory = workdir / stage.name
     state = run_stage(stage, (), lambda: start_values(config), batches, config, mesh, directory)
-    params = jax.jit(lambda tree: tree, out_shardings=replicated(mesh))(state.params)
+    params = jax.jit(lambda tree: tree, out_shardings=replicated(mesh))(state.trained)
     if jax.process_index() == 0:
         params = jax.tree.map(np.asarray, params)
         lambdas = config.hyperprior_training.lambdas

@@ -89,7 +89,9 @@ def _start(checkpoints: Checkpoints, stage: Stage, layout: Layout, start_values,
         batches.set_state(data_state)
         return state
     values = start_values()
-    init = jax.jit(lambda: stage.init(jax.random.key(seed)), out_shardings=layout.state)
+    if stage.average_decay and "params" in values:
+        values = {**values, "average": values["params"]}
+    init = jax.jit(lambda: stage.first_state(jax.random.key(seed)), out_shardings=layout.state)
     state = init()
     placed = {name: place(value, getattr(layout.state, name)) for name, value in values.items()}
     return state.replace(**placed)
@@ -147,7 +149,7 @@ class _Loop:
         values = jax.device_get(metrics)
         self._check_finite(values)
         timing = self._throughput.report(self.step)
-        scores = self._validation.run(state.params) if validating else None
+        scores = self._validation.run(state.trained) if validating else None
         self._throughput.restart(self.step)
         self._log.write(self.step, {**values, **(scores or {})}, timing)
         if jax.process_index() == 0:

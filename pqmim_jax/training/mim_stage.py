@@ -47,7 +47,7 @@ def train_mim(config, workdir, mesh) -> TrainState:
 
     batches = stage_batches(config, stage.name, mesh)
     state = run_stage(stage, constants, start, batches, config, mesh, workdir / stage.name)
-    params = gather(state.params, mesh)
+    params = gather(state.trained, mesh)
     if jax.process_index() == 0:
         folder = workdir / model_store.WORKDIR_FOLDER
         images = first_images(config, "mim")[: config.mim_training.calibration_windows]

@@ -47,7 +47,7 @@ def train_perceptual(config, workdir, mesh) -> TrainState:
         mesh,
         workdir / stage.name,
     )
-    params = gather(state.params, mesh)
+    params = gather(state.trained, mesh)
     if jax.process_index() == 0 and not lost:
         _write_model(workdir / model_store.WORKDIR_FOLDER, config, start, params)
     return state

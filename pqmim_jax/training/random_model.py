@@ -1,9 +1,10 @@
 """Models with random weights, for tests and tools: whatever they make of a picture is exact.
 
-Nothing is trained; only the codewords are taken from what the encoder makes of noise, so that all
-of them are in use.
+Nothing is trained; at most the codewords are taken from what the encoder makes of noise, so that
+all of them are in use.
 """
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -31,6 +32,14 @@ def tiny_config() -> ConfigDict:
     return config
 
 
+def tiny_pyramid_config() -> ConfigDict:
+    """`tiny_config` with the other backbone; latents are refined once."""
+    config = tiny_config()
+    config.autoencoder.update(backbone="pyramid", encoder_width=8, decoder_width=8)
+    config.codec.update(refinement_steps=1, curvature=100.0)
+    return config
+
+
 def save_random_model(folder: Path, config: ConfigDict) -> None:
     """Writes a model folder with random weights, always the same, for the networks of `config`.
 
@@ -40,6 +49,35 @@ def save_random_model(folder: Path, config: ConfigDict) -> None:
     autoencoder, mim, counts = _random_weights(config)
     sections = {name: config[name].to_dict() for name in ("autoencoder", "mim", "codec")}
     model_store.save_model(folder, sections, autoencoder, integers_of(sections, mim), counts, mim)
+
+
+def save_noisy_model(folder: Path, config: ConfigDict) -> None:
+    """Writes a model folder with noise in every weight, also where networks start at zero.
+
+    NumPy draws it and nothing is compiled: it is the same with every release of JAX.
+    """
+    autoencoder, mim = (
+        build_autoencoder(config.autoencoder),
+        build_mim(config.mim, config.autoencoder),
+    )
+    m, k = config.autoencoder.num_codebooks, config.autoencoder.num_codewords
+    image, quality = jnp.zeros((1, 96, 96, 3)), jnp.ones(1, jnp.int32)
+    side = config.codec.window + 2 * config.codec.halo
+    grid, rng = jnp.zeros((1, side, side, m), jnp.int32), np.random.default_rng(0)
+    shapes = [
+        jax.eval_shape(autoencoder.init, jax.random.key(0), image, quality),
+        jax.eval_shape(mim.init, jax.random.key(0), grid, grid, quality),
+    ]
+    params, mim_params = (jax.tree.map(partial(_noise, rng), each["params"]) for each in shapes)
+    sections = {name: config[name].to_dict() for name in ("autoencoder", "mim", "codec")}
+    integers = integers_of(sections, mim_params)
+    model_store.save_model(folder, sections, params, integers, np.ones((m, k), int), mim_params)
+
+
+def _noise(rng: np.random.Generator, array: jax.ShapeDtypeStruct) -> np.ndarray:
+    """Kernels that keep the size of what goes through them, and smaller vectors."""
+    inputs = np.prod(array.shape[:-1]) if len(array.shape) > 1 else 16
+    return (rng.normal(size=array.shape) / np.sqrt(inputs)).astype(np.float32)
 
 
 def integers_of(sections: dict, mim: dict) -> dict:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
@@ -29,10 +30,26 @@ class Stage:
     constants: tuple  # trees of jax.ShapeDtypeStruct: further arguments, e.g. frozen parameters
     headline: str  # metric of the step that is shown in the progress line
     score: str  # metric of the validation pass that tells the best checkpoint; lower is better
+    average_decay: float  # of the moving average of the parameters; 0 = none is kept
+
+    def first_state(self, key: jax.Array) -> TrainState:
+        """`init`, and the average to begin with."""
+        state = self.init(key)
+        return state.replace(average=state.params) if self.average_decay else state
+
+    def advance(self, state: TrainState, *arguments) -> tuple[TrainState, dict]:
+        """`step_fn`, and the average after it (Polyak & Juditsky 1992; of the newest at first)."""
+        after, metrics = self.step_fn(state, *arguments)
+        if not self.average_decay:
+            return after, metrics
+        taken = jnp.float32(state.step)
+        kept = jnp.minimum(self.average_decay, (1 + taken) / (10 + taken))
+        average = jax.tree.map(lambda a, p: p + kept * (a - p), state.average, after.params)
+        return after.replace(average=average), metrics
 
     def state_shapes(self) -> TrainState:
         """The train state as `jax.ShapeDtypeStruct`s."""
-        return jax.eval_shape(self.init, jax.random.key(0))
+        return jax.eval_shape(self.first_state, jax.random.key(0))
 
     def batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         """A global batch: uint8 images (batch_size, crop, crop, 3)."""
@@ -40,13 +57,20 @@ class Stage:
         return {"image": jax.ShapeDtypeStruct(shape, np.uint8)}
 
 
-def sizes_of(options) -> dict[str, int]:
-    """The fields of a `Stage` that its section of the config names."""
+def sizes_of(options) -> dict[str, int | float]:
+    """The fields of a `Stage` that its section of the config names.
+
+    Raises:
+      ConfigError: `average_decay` is out of range.
+    """
+    if not 0 <= options.average_decay < 1:
+        raise ConfigError(f"average_decay must be in [0, 1), got {options.average_decay}")
     return {
         "steps": options.steps,
         "batch_size": options.batch_size,
         "crop": options.crop,
         "passes": options.accumulate_steps,
+        "average_decay": options.average_decay,
     }
 
 
@@ -79,7 +103,7 @@ def layout_of(stage: Stage, mesh: Mesh, rules) -> Layout:
 def lower_step(stage: Stage, layout: Layout) -> jax.stages.Lowered:
     """The train step, traced for a layout; arguments: state (donated), batch, key, *constants."""
     jitted = jax.jit(
-        stage.step_fn, donate_argnums=0, out_shardings=(layout.state, layout.replicated)
+        stage.advance, donate_argnums=0, out_shardings=(layout.state, layout.replicated)
     )
     key = jax.eval_shape(lambda: jax.random.key(0))
     return jitted.lower(

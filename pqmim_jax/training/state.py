@@ -27,3 +27,9 @@ class TrainState:
     opt_state: optax.OptState
     codebook: CodebookState | None  # of a trained autoencoder with codebooks
     discriminator: DiscriminatorState | None = None  # adversarial training only
+    average: Any | None = None  # of the parameters over the steps, where a stage keeps one
+
+    @property
+    def trained(self) -> Any:
+        """The parameters that a model is made of: their average if there is one."""
+        return self.params if self.average is None else self.average

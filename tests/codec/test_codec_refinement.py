@@ -22,6 +22,16 @@ def stored(tiny_model):
     return load_model(tiny_model)
 
 
+@pytest.fixture(params=["xcit", "pyramid"])
+def each(request, stored):
+    """A model of each backbone."""
+    return (
+        load_model(request.getfixturevalue("pyramid_model"))
+        if request.param == "pyramid"
+        else stored
+    )
+
+
 def refining(stored, steps, curvature, threads=None):
     codec = {**stored.config["codec"], "refinement_steps": steps, "curvature": curvature}
     model = replace(stored, config={**stored.config, "codec": codec})
@@ -47,8 +57,8 @@ def chosen_without_context(codec, image, steps):
     return np.argmin(255.0**2 * (norms - 2 * inner) + penalties, -1).astype(np.int32)
 
 
-def test_each_step_lowers_error_plus_price(stored, image):
-    codec = refining(stored, 1, 400.0)  # the random decoder's gain is large
+def test_each_step_lowers_error_plus_price(each, image):
+    codec = refining(each, 1, 400.0)  # the random decoder's gain is large
     costs = [
         cost_without_context(codec, image, chosen_without_context(codec, image, steps))
         for steps in range(4)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pqmim_jax.codec.program_set import AUTOENCODER_HALO, filter_halo
+from pqmim_jax.codec.program_set import AUTOENCODER_HALO, autoencoder_halo, filter_halo
 from pqmim_jax.codec.regions import SMALL, Span, cut
-from pqmim_jax.models.post_filter import reach
+from pqmim_jax.models import post_filter, pyramid
 
 SIZES = st.integers(1, 140)
 LIMITS = st.sampled_from(
@@ -108,5 +108,21 @@ def test_little_is_computed_twice_and_two_threads_have_work():
 @pytest.mark.parametrize("depth", [0, 1, 4, 6])
 def test_the_filter_sees_all_that_it_reaches(f, depth):
     section = {"f": f, "post_filter_width": 8, "post_filter_depth": depth}
-    assert filter_halo(section) == -(-reach(depth) // f)
+    assert filter_halo(section) == -(-post_filter.reach(depth) // f)
     assert filter_halo({**section, "post_filter_width": 0}) == 0
+
+
+@pytest.mark.parametrize("f", [8, 16])
+@pytest.mark.parametrize("depths", [(0, 0), (1, 0), (0, 1), (6, 2)])
+@pytest.mark.parametrize("filter_width", [0, 8])
+def test_a_pyramid_sees_all_that_it_and_its_filter_reach_unless_that_is_too_much(
+    f, depths, filter_width
+):
+    section = {"backbone": "pyramid", "f": f, "post_filter_width": filter_width}
+    section |= dict(zip(("encoder_depth", "decoder_depth"), depths, strict=True))
+    pixels = pyramid.reach(f, max(depths))
+    pixels += post_filter.reach(4) if filter_width else 0  # 4: of models that do not say
+    assert autoencoder_halo(section) == min(-(-pixels // f), AUTOENCODER_HALO)
+    assert filter_halo(section) <= autoencoder_halo(section)
+    for backbone in ("xcit", "conv"):
+        assert autoencoder_halo({**section, "backbone": backbone}) == AUTOENCODER_HALO

@@ -29,7 +29,8 @@ def decoded_elsewhere(tiny_model, tmp_path):
 
     def decode(data, name, cache=tmp_path / "cache", **variables):
         (tmp_path / "a.pqm").write_bytes(data)
-        environment = {**os.environ, "PQMIM_CACHE_DIR": str(cache), **variables}
+        caches = {"PQMIM_CACHE_DIR": str(cache), "JAX_COMPILATION_CACHE_DIR": ""}
+        environment = {**os.environ, **caches, **variables}
         paths = (tiny_model, tmp_path / "a.pqm", tmp_path / f"{name}.npy", tmp_path / "picture.npy")
         command = [sys.executable, "-c", DECODE, *map(str, paths)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pqmim_jax import model_store
-from pqmim_jax.codec import transform
+from pqmim_jax.codec import program_set, transform
 from pqmim_jax.codec.programs import Programs
 from pqmim_jax.codec.windows import WindowGrid
 
@@ -112,6 +112,30 @@ def test_a_part_by_itself_would_not(programs, image):
     inner = (slice(None, -programs.f // 2),) * 2  # the rest sees the neighbours
     assert np.abs(in_part[:7, :7] - latents[:7, :7]).max() > 0.02 * np.abs(latents).max()
     assert np.abs(alone.astype(int) - picture[: len(corner), : len(corner)])[inner].max() > 5
+
+
+@pytest.fixture(scope="module")
+def pyramid(pyramid_model):
+    """Its halo covers all that it reaches, and a filter behind it."""
+    stored = model_store.load_model(pyramid_model)
+    assert program_set.autoencoder_halo(stored.config["autoencoder"]) < program_set.AUTOENCODER_HALO
+    return stored
+
+
+def test_regions_of_a_pyramid_are_the_picture_and_keep_nothing(pyramid, monkeypatch):
+    image = np.random.default_rng(1).integers(0, 256, (250, 500, 3), dtype=np.uint8)
+    latents, picture = both_ways(Programs(pyramid), image)
+    monkeypatch.setattr(transform, "MAX_REGION", 100)
+    monkeypatch.setattr(transform, "MAX_TILE", 16)
+    programs = Programs(pyramid, threads=2)
+    assert programs.encode((12, 12)).rest == programs.decode((12, 12)).rest == []
+    in_regions, tiled_picture = both_ways(programs, image, latents)
+    assert picture.std() > 10
+    np.testing.assert_allclose(in_regions, latents, atol=1e-5 * np.abs(latents).max())
+    assert np.abs(tiled_picture.astype(int) - picture).max() <= 1
+    monkeypatch.setattr(programs, "autoencoder_halo", 1)
+    shortsighted, _ = both_ways(programs, image)
+    assert np.abs(shortsighted - latents).max() > 1e-3 * np.abs(latents).max()
 
 
 @pytest.mark.usefixtures("tiled")

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import jax
 import numpy as np
 import pytest
 
@@ -12,15 +11,35 @@ from pqmim_jax.coding import WrongModelError
 from pqmim_jax.export import export_model
 from pqmim_jax.export.errors import UnsupportedOperationError
 from pqmim_jax.export.operations import RULES
-from pqmim_jax.model_store import load_model, save_model
-from pqmim_jax.models import build_autoencoder, build_mim
+from pqmim_jax.model_store import load_model
 from pqmim_jax.runtime import ExportError, load_codec
-from pqmim_jax.training.random_model import integers_of, tiny_config
+from pqmim_jax.training.random_model import save_noisy_model, tiny_config
 
 
 @pytest.fixture(scope="module")
 def onnx_codec(onnx_folder):
     return load_codec(onnx_folder, threads=2)
+
+
+@pytest.fixture(scope="module")
+def pyramid(pyramid_model):
+    return load_model(pyramid_model)
+
+
+@pytest.fixture(scope="module")
+def pyramid_codec(pyramid, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports") / "pyramid"
+    export_model(pyramid, "onnx", folder)
+    return load_codec(folder, threads=2)
+
+
+@pytest.fixture(params=["xcit", "pyramid"])
+def both(request):
+    """The codec of a model in JAX, and that of its export."""
+    if request.param == "xcit":
+        return request.getfixturevalue("codec"), request.getfixturevalue("onnx_codec")
+    stored = request.getfixturevalue("pyramid")
+    return Codec.of(stored), request.getfixturevalue("pyramid_codec")
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +49,23 @@ def image():
 
 
 @pytest.mark.parametrize("options", [{}, {"quality": 2, "rate_weight": 500.0}, {"stages": 2}])
-def test_files_go_both_ways(codec, onnx_codec, image, options):
-    files = [each.compress(image, **options) for each in (codec, onnx_codec)]
+def test_files_go_both_ways(both, image, options):
+    files = [each.compress(image, **options) for each in both]
     for data in files:
-        pictures = [each.decompress(data).astype(int) for each in (codec, onnx_codec)]
+        pictures = [each.decompress(data).astype(int) for each in both]
         assert np.abs(pictures[0] - pictures[1]).max() <= 1
-        bits = [each.info(data).stage_bits for each in (codec, onnx_codec)]
+        assert pictures[0].std() > 10
+        bits = [each.info(data).stage_bits for each in both]
         np.testing.assert_array_equal(*bits)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 400), (400, 33), (530, 370)])
-def test_regions_of_any_shape_agree(codec, onnx_codec, size):
+def test_regions_of_any_shape_agree(both, size):
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
-    latents = [each.encode_latents(image) for each in (codec, onnx_codec)]
+    latents = [each.encode_latents(image) for each in both]
     np.testing.assert_allclose(*latents, atol=1e-3)
-    indices = codec.nearest_indices(image)
-    pictures = [each.decode_indices(indices, 3, size) for each in (codec, onnx_codec)]
+    indices = both[0].nearest_indices(image)
+    pictures = [each.decode_indices(indices, 3, size) for each in both]
     assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
     assert pictures[0].shape == (*size, 3)
 
@@ -146,25 +166,6 @@ def test_the_folder_says_nothing_of_where_it_was_made(onnx_folder, manifest, tin
     assert {path.name for path in onnx_folder.iterdir()} == {*manifest["files"], "manifest.json"}
 
 
-def save_drawn_model(folder, config):
-    """A model folder with drawn weights, of which nothing need be compiled."""
-    autoencoder = build_autoencoder(config.autoencoder)
-    mim = build_mim(config.mim, config.autoencoder)
-    m, k = config.autoencoder.num_codebooks, config.autoencoder.num_codewords
-    image, quality = np.zeros((1, 96, 96, 3), np.float32), np.ones(1, np.int32)
-    grid, rng = np.zeros((1, 3, 3, m), np.int32), np.random.default_rng(0)
-    trees = [
-        jax.tree.map(lambda a: rng.normal(size=a.shape) / 4, shapes["params"])
-        for shapes in (
-            jax.eval_shape(autoencoder.init, jax.random.key(0), image, quality),
-            jax.eval_shape(mim.init, jax.random.key(0), grid, grid, quality),
-        )
-    ]
-    sections = {name: config[name].to_dict() for name in ("autoencoder", "mim", "codec")}
-    integers = integers_of(sections, trees[1])
-    save_model(folder, sections, trees[0], integers, np.ones((m, k), int))
-
-
 def test_the_other_backbone_head_and_a_post_filter_are_exported_too(tmp_path):
     config = tiny_config()
     config.autoencoder.update(backbone="conv", f=8, num_codewords=4)
@@ -172,7 +173,7 @@ def test_the_other_backbone_head_and_a_post_filter_are_exported_too(tmp_path):
     config.autoencoder.update(post_filter_width=4, post_filter_depth=1)
     config.codec.update(window=1)
     config.mim.update(head="independent")
-    save_drawn_model(tmp_path / "conv", config)
+    save_noisy_model(tmp_path / "conv", config)
     export_model(load_model(tmp_path / "conv"), "onnx", tmp_path / "out")
     codec = load_codec(tmp_path / "out")
     picture = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)

@@ -2,8 +2,8 @@
 
     python tests/export/torch_golden.py PYTHON    # an interpreter with PyTorch; records anew
 
-Holds: indices (h, w, M) of the packaged model, quality, pixels (h*f, w*f, 3) uint8, and the SHA-256
-of the script that made them.
+Holds, for the packaged model and for a tiny pyramid: indices (h, w, M), quality, pixels
+(h*f, w*f, 3) uint8; and the SHA-256 of the script that made them.
 """
 
 import hashlib
@@ -32,19 +32,32 @@ def decoded_by_torch(python: str, exported: Path, indices: np.ndarray, quality: 
         return np.load(made)
 
 
-def main() -> None:
+def recorded(python: str, model: Path | str, quality: int) -> dict[str, np.ndarray]:
+    """Indices of a model, drawn, and what PyTorch makes of them."""
     from pqmim_jax.export import export_model
     from pqmim_jax.model_store import load_model
 
-    quality, model = 7, load_model()
-    counts = model.counts.shape
-    indices = np.random.default_rng(0).integers(0, counts[1], (3, 5, counts[0]))
+    stored = load_model(model)
+    count, size = stored.counts.shape
+    indices = np.random.default_rng(0).integers(0, size, (3, 5, count))
     with tempfile.TemporaryDirectory() as folder:
-        export_model(model, "safetensors", Path(folder, "tensors"))
-        pixels = decoded_by_torch(sys.argv[1], Path(folder, "tensors"), indices, quality)
-    np.savez_compressed(
-        FILE, indices=np.uint8(indices), quality=quality, pixels=pixels, script=script_hash()
-    )
+        export_model(stored, "safetensors", Path(folder, "tensors"))
+        pixels = decoded_by_torch(python, Path(folder, "tensors"), indices, quality)
+    return {"indices": np.uint8(indices), "quality": np.int32(quality), "pixels": pixels}
+
+
+def main() -> None:
+    from pqmim_jax.model_store import DEFAULT
+    from pqmim_jax.training.random_model import save_noisy_model, tiny_pyramid_config
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_noisy_model(Path(folder), tiny_pyramid_config())
+        each = {
+            "packaged": recorded(sys.argv[1], DEFAULT, 7),
+            "pyramid": recorded(sys.argv[1], folder, 3),
+        }
+    arrays = {f"{model}_{k}": v for model, found in each.items() for k, v in found.items()}
+    np.savez_compressed(FILE, **arrays, script=script_hash())
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def picture(*shape, seed=1):
     return np.random.default_rng(seed).uniform(-0.5, 0.5, shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("backbone", ["xcit", "conv"])
+@pytest.mark.parametrize("backbone", ["xcit", "conv", "pyramid"])
 @pytest.mark.parametrize("f", [8, 16])
 @pytest.mark.parametrize("linear_path", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -70,7 +70,10 @@ def test_shapes_of_a_picture_that_is_not_square(backbone, f, linear_path, dtype)
         assert array.dtype == jnp.float32
 
 
-@pytest.mark.parametrize(("backbone", "f", "linear_path"), [("xcit", 16, True), ("conv", 8, False)])
+@pytest.mark.parametrize(
+    ("backbone", "f", "linear_path"),
+    [("xcit", 16, True), ("conv", 8, False), ("pyramid", 16, True), ("pyramid", 8, False)],
+)
 def test_bfloat16_gives_finite_pictures(backbone, f, linear_path):
     model, params = built(backbone=backbone, f=f, linear_path=linear_path, dtype="bfloat16")
     image = picture(1, f, 2 * f, 3)
@@ -153,7 +156,7 @@ def test_reconstruction_gradient_reaches_the_encoder_unchanged():
 
 
 def test_unusable_choices_are_refused():
-    with pytest.raises(ValueError, match=r"'vit'.*xcit, conv"):
+    with pytest.raises(ValueError, match=r"'vit'.*xcit, conv, pyramid"):
         build_autoencoder(section(backbone="vit"))
     with pytest.raises(ValueError, match="8 or 16, got 4"):
         build_autoencoder(section(f=4))

@@ -1,7 +1,5 @@
-import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 from PIL import Image
 
 from pqmim_jax.losses.lpips import save_lpips
@@ -48,25 +46,6 @@ def _tiny_config(photos):
     config.log_every = 1
     config.checkpoints.every = 1000
     return config
-
-
-@pytest.fixture(scope="module")
-def compiled_once(tmp_path_factory):
-    """Lets the runs of this file, processes of their own included, share compiled programs."""
-    cache = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.5,
-    }
-    before = {name: getattr(jax.config, name) for name in cache}
-    _use_cache(cache)
-    yield {name.upper(): str(value) for name, value in cache.items()}
-    _use_cache(before)
-
-
-def _use_cache(cache):
-    for name, value in cache.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,6 @@ from pqmim_jax.training.random_hyperprior import tiny_hyperprior_config
 from pqmim_jax.training.run import train
 
 STEPS = 6
-pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture
@@ -70,8 +69,8 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(config, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_four_devices_train_what_one_does(config, tmp_path, compiled_once):
-    runs = [start(config, tmp_path / str(n), compiled_once, devices=n) for n in (1, 4)]
+def test_four_devices_train_what_one_does(config, tmp_path):
+    runs = [start(config, tmp_path / str(n), devices=n) for n in (1, 4)]
     for run in runs:
         status, errors = run.wait_for_end()
         assert status == 0, errors

@@ -42,6 +42,7 @@ class Toy:
 
     def __init__(self, directory):
         self.directory, self.traces, self.starts = directory, 0, 0
+        self.average_decay = 0.0
 
     def step(self, state, batch, key):
         del key
@@ -89,6 +90,7 @@ class Toy:
             constants=(),
             headline="loss",
             score="loss",
+            average_decay=self.average_decay,
         )
 
     def losses(self):
@@ -127,6 +129,18 @@ def test_a_longer_run_goes_on_from_the_saved_state_and_data_position(toy):
     assert toy.starts == 0
     assert float(state.params["w"]) == triangle(5)
     assert toy.losses() == {n: triangle(n) for n in range(1, 6)}
+
+
+def test_the_average_of_the_parameters_is_what_is_trained_and_goes_on_too(toy):
+    toy.average_decay = 0.25
+    toy.run(3)
+    state = toy.run(5)
+    average = 0.0
+    for n in range(1, 6):
+        kept = min(0.25, n / (n + 9))
+        average = kept * average + (1 - kept) * triangle(n)
+    assert float(state.params["w"]) == triangle(5)
+    assert float(state.trained["w"]) == toy.stored() == pytest.approx(average, rel=1e-6)
 
 
 def test_a_finished_run_started_again_does_nothing(toy):

@@ -16,15 +16,6 @@ LOSSES = ("distortion", "bits_per_index", "validation/mse", "validation/bits_per
 STEPS = 20
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """Lets the runs of this file share compiled programs."""
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
-    }
-
-
 @pytest.fixture
 def config(make_config):
     """20 steps of both stages with one block everywhere."""
@@ -44,10 +35,10 @@ def _blocks(config):
 
 
 @pytest.fixture(scope="module")
-def reference(make_config, cache, tmp_path_factory):
+def reference(make_config, tmp_path_factory):
     """Workdir of a run of one process with four devices, data parallel."""
     workdir = tmp_path_factory.mktemp("reference") / "run"
-    status, log = start(_blocks(make_config()), workdir, cache, devices=4).wait_for_end()
+    status, log = start(_blocks(make_config()), workdir, devices=4).wait_for_end()
     assert status == 0, log
     return workdir
 
@@ -70,18 +61,16 @@ def assert_same_metrics(workdir, reference, rtol):
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=message)
 
 
-def run_hosts(config, workdir, cache, hosts, devices):
-    processes = start_hosts(config, workdir, cache, hosts, devices)
+def run_hosts(config, workdir, hosts, devices):
+    processes = start_hosts(config, workdir, hosts, devices)
     ends = [process.wait_for_end() for process in processes]
     for status, log in ends:
         assert status == 0, log
 
 
 @pytest.mark.parametrize(("hosts", "devices"), [(2, 2), pytest.param(4, 1, marks=pytest.mark.slow)])
-def test_hosts_and_devices_do_not_change_the_losses(
-    config, cache, reference, tmp_path, hosts, devices
-):
-    run_hosts(config, tmp_path / "run", cache, hosts, devices)
+def test_hosts_and_devices_do_not_change_the_losses(config, reference, tmp_path, hosts, devices):
+    run_hosts(config, tmp_path / "run", hosts, devices)
     assert_same_metrics(tmp_path / "run", reference, rtol=1e-5)
     weights = "weights.safetensors"
     assert (tmp_path / "run" / "model" / weights).stat().st_size == (
@@ -102,25 +91,23 @@ def test_hosts_and_devices_do_not_change_the_losses(
     ],
     ids=["fsdp", "fsdp+tensor", "remat+accumulation"],
 )
-def test_shardings_and_memory_savers_do_not_change_the_losses(
-    config, cache, reference, tmp_path, changes
-):
+def test_shardings_and_memory_savers_do_not_change_the_losses(config, reference, tmp_path, changes):
     config.update_from_flattened_dict(changes)
-    status, log = start(config, tmp_path / "run", cache, devices=4).wait_for_end()
+    status, log = start(config, tmp_path / "run", devices=4).wait_for_end()
     assert status == 0, log
     assert_same_metrics(tmp_path / "run", reference, rtol=1e-4)
     assert json.loads((tmp_path / "run" / "traces.json").read_text()) == {"pqvae": 1, "mim": 1}
 
 
-def test_a_killed_run_goes_on_to_the_same_metrics_bit_for_bit(config, cache, reference, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_metrics_bit_for_bit(config, reference, tmp_path):
     workdir = tmp_path / "run"
     config.checkpoints.every = 3
     stage, step = random.choice(STAGES), random.randint(4, STEPS - 1)
-    process = start(config, workdir, cache, devices=4)
+    process = start(config, workdir, devices=4)
     process.wait_for_line(workdir / stage / "metrics.jsonl", f'"step": {step},')
     process.send(signal.SIGKILL)
     process.wait_for_end()
-    status, log = start(config, workdir, cache, devices=4).wait_for_end()
+    status, log = start(config, workdir, devices=4).wait_for_end()
     assert status == 0, log
     for name in STAGES:
         path = f"{name}/metrics.jsonl"
@@ -128,9 +115,9 @@ def test_a_killed_run_goes_on_to_the_same_metrics_bit_for_bit(config, cache, ref
         assert (workdir / path).read_bytes() == (reference / path).read_bytes(), message
 
 
-def test_two_hosts_stop_on_sigterm_and_two_devices_go_on(config, cache, reference, tmp_path):
+def test_two_hosts_stop_on_sigterm_and_two_devices_go_on(config, reference, tmp_path):
     workdir = tmp_path / "run"
-    hosts = start_hosts(config, workdir, cache, 2, 2)
+    hosts = start_hosts(config, workdir, 2, 2)
     hosts[0].wait_for_line(workdir / "pqvae" / "metrics.jsonl", '"step": 4,')
     hosts[1].send(signal.SIGTERM)
     began = time.monotonic()
@@ -141,17 +128,17 @@ def test_two_hosts_stop_on_sigterm_and_two_devices_go_on(config, cache, referenc
         assert "checkpoint saved" in log
     saved = metrics(workdir, "pqvae")[-1]["step"]
     assert "linear_analysis" in restore_params(workdir / "pqvae" / "checkpoints")
-    status, log = start(config, workdir, cache, devices=2).wait_for_end()
+    status, log = start(config, workdir, devices=2).wait_for_end()
     assert status == 0, log
     assert f"pqvae step {saved + 1}/" in log
     assert f"pqvae step {saved}/" not in log
     assert_same_metrics(workdir, reference, rtol=1e-4)
 
 
-def test_a_host_whose_peer_dies_ends_with_a_clear_error(config, cache, tmp_path):
+def test_a_host_whose_peer_dies_ends_with_a_clear_error(config, tmp_path):
     workdir = tmp_path / "run"
     config.pqvae_training.steps = 100_000
-    hosts = start_hosts(config, workdir, cache, 2, 1)
+    hosts = start_hosts(config, workdir, 2, 1)
     hosts[0].wait_for_line(workdir / "pqvae" / "metrics.jsonl", '"step": 4,')
     hosts[1].send(signal.SIGKILL)
     hosts[1].wait_for_end()

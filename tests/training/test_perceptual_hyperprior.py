@@ -12,8 +12,6 @@ from pqmim_jax.training.config import ConfigError
 from pqmim_jax.training.random_hyperprior import save_random_hyperprior, tiny_hyperprior_config
 from pqmim_jax.training.run import train
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 ENCODING = ("^encoder/", "^to_latents/", "^linear_analysis/", "^hyper_", "^log_")
 
 

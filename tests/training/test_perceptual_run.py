@@ -89,9 +89,9 @@ def test_a_preempted_run_resumes_bit_for_bit(uninterrupted, config, tmp_path, mo
     jax.tree.map(np.testing.assert_array_equal, final_params(tmp_path), final_params(uninterrupted))
 
 
-def test_four_devices_train_what_one_does(uninterrupted, config, tmp_path, compiled_once):
+def test_four_devices_train_what_one_does(uninterrupted, config, tmp_path):
     config.mesh.update(data=2, fsdp=2)
-    process = start(config, tmp_path / "four", compiled_once, devices=4)
+    process = start(config, tmp_path / "four", devices=4)
     status, log = process.wait_for_end()
     assert status == 0, log
     assert json.loads((tmp_path / "four" / "traces.json").read_text()) == {"perceptual": 1}

@@ -19,7 +19,6 @@ from pqmim_jax.training.interruption import Interrupted, TrainingError
 from pqmim_jax.training.run import train
 
 STAGES = ("pqvae", "mim")
-pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 def metrics(workdir, stage):
@@ -81,12 +80,10 @@ def test_a_trained_workdir_is_exported_in_every_format(uninterrupted, tmp_path):
 
 
 def test_a_preempted_run_continues_as_if_nothing_had_happened(
-    uninterrupted, tiny_config, tmp_path, monkeypatch, compiled_once
+    uninterrupted, tiny_config, tmp_path, monkeypatch
 ):
     workdir = tmp_path / "preempted"
-    status, errors = start(
-        tiny_config, workdir, compiled_once, "--preempt", "pqvae", 2
-    ).wait_for_end()
+    status, errors = start(tiny_config, workdir, "--preempt", "pqvae", 2).wait_for_end()
     assert status != 0
     assert "pqvae stopped at step 2, checkpoint saved" in errors
     assert [line["step"] for line in metrics(workdir, "pqvae")] == [1, 2]
@@ -126,9 +123,9 @@ def test_a_run_leaves_its_config_logs_checkpoints_and_model(uninterrupted, tiny_
     np.testing.assert_allclose(stored, params["linear_analysis"]["kernel"], atol=1e-3)
 
 
-def test_four_devices_train_what_one_does(uninterrupted, tiny_config, tmp_path, compiled_once):
+def test_four_devices_train_what_one_does(uninterrupted, tiny_config, tmp_path):
     four = tmp_path / "four"
-    status, errors = start(tiny_config, four, compiled_once, devices=4).wait_for_end()
+    status, errors = start(tiny_config, four, devices=4).wait_for_end()
     assert status == 0, errors
     assert json.loads((four / "traces.json").read_text()) == {"pqvae": 1, "mim": 1}
     for stage in STAGES:
@@ -177,6 +174,7 @@ def test_a_config_that_cannot_run_is_refused_before_training(tiny_config, tmp_pa
         ({"pqvae_training.distortion": "ssim"}, ValueError, "'ssim'.*mse, ms_ssim"),
         ({"pqvae_training.codebook_update": "sgd"}, ValueError, "'sgd'.*ema, gradient"),
         ({"stages": ("mim",)}, ConfigError, "no trained autoencoder in"),
+        ({"pqvae_training.average_decay": 1.0}, ConfigError, r"in \[0, 1\), got 1\.0"),
         ({"log_every": 0}, ConfigError, "log_every must be >= 1 step, got 0"),
         ({"checkpoints.every": -1}, ConfigError, r"checkpoints\.every must be >= 1 step, got -1"),
         ({"mesh.data": 999}, ValueError, "mesh of data 999, .* does not fit"),

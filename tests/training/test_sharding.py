@@ -80,7 +80,7 @@ def test_a_rule_for_more_dimensions_than_there_are_is_refused():
         specs({"w": jnp.zeros(4)}, (("w", ("fsdp", "tensor")),))
 
 
-@pytest.mark.parametrize("backbone", ["xcit", "conv"])
+@pytest.mark.parametrize("backbone", ["xcit", "conv", "pyramid"])
 def test_default_rules_split_nearly_all_parameters_and_their_averages(backbone):
     config = default_config.get_config()
     config.autoencoder.backbone = backbone

@@ -47,16 +47,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield k, {"image": encoded(k)}
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """Where the runs find the data set, and share compiled programs."""
+@pytest.fixture(scope="module", autouse=True)
+def data_set(tmp_path_factory):
+    """The data set, where the runs look for it."""
     data_dir = tmp_path_factory.mktemp("tfds")
     Builder(data_dir=data_dir, file_format="array_record").download_and_prepare()
-    return {
-        "TFDS_DATA_DIR": str(data_dir),
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(data_dir))
+        yield
 
 
 @pytest.fixture
@@ -80,12 +78,10 @@ def batches_read(record):
     return [[json.loads(line) for line in log.read_text().splitlines()] for log in logs]
 
 
-def test_two_hosts_train_on_disjoint_complete_shards_and_resume_exactly(
-    config, environment, tmp_path
-):
+def test_two_hosts_train_on_disjoint_complete_shards_and_resume_exactly(config, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     records = {name: tmp_path / f"{name}.reds" for name in ("whole", "before", "after")}
-    finish(start_hosts(config, whole, environment, HOSTS, 1, records["whole"]))
+    finish(start_hosts(config, whole, HOSTS, 1, records["whole"]))
     shards = batches_read(records["whole"])
     for shard in shards:
         assert [len(batch) for batch in shard] == [BATCH // HOSTS] * STEPS
@@ -93,13 +89,13 @@ def test_two_hosts_train_on_disjoint_complete_shards_and_resume_exactly(
         batches = [batch for shard in shards for batch in shard[epoch]]
         assert sorted(itertools.chain(*batches)) == [red(k) for k in range(PICTURES)]
 
-    hosts = start_hosts(config, killed, environment, HOSTS, 1, records["before"])
+    hosts = start_hosts(config, killed, HOSTS, 1, records["before"])
     # Each save waits for the one before: by now the checkpoint of step 2 is whole.
     hosts[0].wait_for_line(killed / "pqvae" / "metrics.jsonl", '"step": 4,')
     for host in hosts:
         host.send(signal.SIGKILL)
         host.wait_for_end()
-    finish(start_hosts(config, killed, environment, HOSTS, 1, records["after"]))
+    finish(start_hosts(config, killed, HOSTS, 1, records["after"]))
 
     log = "pqvae/metrics.jsonl"
     assert (killed / log).read_bytes() == (whole / log).read_bytes()

@@ -28,6 +28,7 @@ def stage(steps=7):
         constants=(),
         headline="",
         score="brightness",
+        average_decay=0.0,
     )
 
 

@@ -45,18 +45,18 @@ class Process:
         self._process.send_signal(number)
 
 
-def start(config, workdir, cache, *arguments, devices=1, name="alone"):
+def start(config, workdir, *arguments, devices=1, name="alone"):
     """Starts a run with `devices` CPU devices in this process."""
     workdir.parent.mkdir(parents=True, exist_ok=True)
     path = workdir.parent / f"{workdir.name}.{name}.json"
     path.write_text(to_json(config))
     flags = f"--xla_force_host_platform_device_count={devices} {os.environ.get('XLA_FLAGS', '')}"
-    environment = {**cache, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     log = workdir.parent / f"{workdir.name}.{name}.log"
     return Process([path, workdir, *arguments], environment, log)
 
 
-def start_hosts(config, workdir, cache, hosts, devices, record=None):
+def start_hosts(config, workdir, hosts, devices, record=None):
     """Starts a run of `hosts` processes with `devices` CPU devices each.
 
     Host h adds to the file `record`.h what it trains on, if `record` is given.
@@ -66,7 +66,6 @@ def start_hosts(config, workdir, cache, hosts, devices, record=None):
         start(
             config,
             workdir,
-            cache,
             *("--join", f"{address},{host},{hosts}"),
             *(("--record", f"{record}.{host}") if record else ()),
             devices=devices,

@@ -1,6 +1,7 @@
 // The autoencoder over a picture of any size: regions that share their sums over tokens, as in
 // pqmim_jax/codec/transform.py. All regions run to the first sum, the sums are added up, all go on
-// from the total to the next one; of a large picture some regions stand for all of them.
+// from the total to the next one; of a large picture some regions stand for all of them. Without
+// sums regions have nothing to share.
 
 import { sizesOf } from "./programs.js";
 import { Region, cut } from "./regions.js";
@@ -72,7 +73,7 @@ async function runRegions(programs, role, regions, { inputs, finish, onRegion })
   const [first, ...rest] = segments;
   const { shape } = regions[0];
   const affordable = Math.max(1, Math.floor(MAX_STATE_BYTES / stateBytes(segments, shape)));
-  const sampled = sample(regions, Math.min(MAX_SAMPLED, affordable));
+  const sampled = rest.length ? sample(regions, Math.min(MAX_SAMPLED, affordable)) : [];
   // One step a segment, and one for what is done with the result.
   const steps = sampled.length * (segments.length + 1) + (regions.length - sampled.length);
   let done = 0;
