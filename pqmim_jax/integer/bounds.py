@@ -47,7 +47,7 @@ def places(tree: dict, side: int) -> Iterator[tuple[str, float]]:
     channels = len(tree["stem"]["bias"])
     yield from _layer("stem", tree["stem"])
     if "quality" in tree:
-        yield "quality", _quality(tree["quality"], tree["stem"], len(tree["embedding"]))
+        yield from _quality(tree["quality"]["embedding"], tree["stem"], len(tree["embedding"]))
     for name in sorted(key for key in tree if key.startswith("block_")):
         block = tree[name]
         if "attention" in block:
@@ -76,13 +76,13 @@ def _layer(name: str, p: dict) -> Iterator[tuple[str, float]]:
     yield name, float(_sums(p).max())
 
 
-def _quality(table: np.ndarray, stem: dict, count: int) -> float:
+def _quality(table: np.ndarray, stem: dict, count: int) -> Iterator[tuple[str, float]]:
     """What the stem gives, rounded to units of the residual stream, plus a row of the table."""
     shape = (count, len(stem["bias"]))
     if table.dtype != np.int16 or table.shape != shape:
-        raise ModelError(f"quality: not {shape} values of 16 bits")
+        raise ModelError(f"quality/embedding: not {shape} values of 16 bits")
     rounded = np.ceil(_sums(stem) * np.exp2(-stem["shift"].astype(float)))
-    return float((rounded + np.abs(table.astype(np.int64)).max(0)).max())
+    yield "quality", float((rounded + np.abs(table.astype(np.int64)).max(0)).max())
 
 
 def _sums(p: dict) -> np.ndarray:

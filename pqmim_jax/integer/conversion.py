@@ -57,7 +57,8 @@ class Converter:
         }
         if "quality" in p:
             units = np.rint(np.float64(p["quality"]["embedding"]) / self._unit)
-            tree["quality"] = np.clip(units, -RESIDUAL_TOP, RESIDUAL_TOP).astype(np.int16)
+            units = np.clip(units, -RESIDUAL_TOP, RESIDUAL_TOP)
+            tree["quality"] = {"embedding": units.astype(np.int16)}
         for i in range(sum(name.startswith("block_") for name in p)):
             tree[f"block_{i}"] = self._block(p[f"block_{i}"], f"block_{i}/")
         tree["read"], scale = self._read("read")

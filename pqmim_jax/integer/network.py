@@ -101,7 +101,7 @@ class IntegerMim:
         Args:
           params: of the trunk, `laid_out` for this window.
           visible: (side, side, M) int32, negative = masked.
-          quality: int32 in 1..M; not looked at by a trunk without the table `quality`.
+          quality: int32 in 1..M; not looked at by a trunk without an embedding of it.
           halo: tokens on each side whose own results nobody asks for.
 
         Returns:
@@ -110,7 +110,7 @@ class IntegerMim:
         embedded = _embedded(params["embedding"], visible)
         x = jnp.round(_linear(embedded, params["stem"]))
         if "quality" in params:
-            x = x + take_rows(params["quality"], quality - 1)
+            x = x + take_rows(params["quality"]["embedding"], quality - 1)
         x = _residual(x)
         if self.depth == 0:
             return _read(params["read"], _inner(x, halo))

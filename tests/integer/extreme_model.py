@@ -100,7 +100,8 @@ def tree_of(
         "head": head,
     }
     if told:
-        tree["quality"] = rng.choice(np.array([-32768, 0, 32767], np.int16), (m, c))
+        ends = np.array([-32768, 0, 32767], np.int16)
+        tree["quality"] = {"embedding": rng.choice(ends, (m, c))}
     return tree
 
 

@@ -79,14 +79,15 @@ def test_integers_know_the_quality_as_the_floats_do():
     sections = sections_of(trunk="lean", depth=2, knows_quality=True)
     params, windows = lively(sections), noise_windows()
     tree = integer_stage.convert(sections, params, windows)
-    assert tree["quality"].dtype == np.int16
-    assert tree["quality"].shape == (4, 32)
-    deaf = {**tree, "quality": np.zeros_like(tree["quality"])}
+    table = tree["quality"]["embedding"]
+    assert (table.dtype, table.shape) == (np.int16, (4, 32))
+    deaf = {**tree, "quality": {"embedding": np.zeros_like(table)}}
     assert abs(integer_stage.cost(sections, params, deaf, windows)) > 0.01
-    turned = {**tree, "quality": tree["quality"][::-1]}
+    turned = {**tree, "quality": {"embedding": table[::-1]}}
     assert abs(integer_stage.cost(sections, params, turned, windows)) > 0.01
     untrained = {**params, "quality": {"embedding": np.zeros((4, 32), np.float32)}}
-    assert not integer_stage.convert(sections, untrained, windows)["quality"].any()
+    untrained = integer_stage.convert(sections, untrained, windows)
+    assert not untrained["quality"]["embedding"].any()
 
 
 def test_a_window_tells_its_quality():

@@ -121,9 +121,13 @@ def logits_of(bias):
     return {"bias": np.full((3, 16), bias, np.int32), "shift": np.zeros((3, 16), np.int8)}
 
 
+def told(table):
+    return {"quality": {"embedding": table}}
+
+
 def far_beyond_the_residual_stream(tree):
     tree["stem"]["shift"].fill(-8)
-    tree["quality"] = np.zeros((3, 32), np.int16)
+    tree |= told(np.zeros((3, 32), np.int16))
 
 
 def broken(change):
@@ -144,8 +148,11 @@ def broken(change):
         (lambda t: t["head"]["output"].update(logits_of(2**21)), "head/output: logits"),
         (lambda t: t["head"].pop("output"), "output"),
         (lambda t: t["stem"].update(weights=t["stem"]["weights"].astype(np.int16)), "stem/weights"),
-        (lambda t: t.update(quality=np.zeros((3, 32), np.int32)), "quality: not .* of 16 bits"),
-        (lambda t: t.update(quality=np.zeros((2, 32), np.int16)), r"quality: not \(3, 32\) values"),
+        (
+            lambda t: t.update(told(np.zeros((3, 32), np.int32))),
+            "quality/embedding: not .* 16 bits",
+        ),
+        (lambda t: t.update(told(np.zeros((2, 32), np.int16))), r"embedding: not \(3, 32\) values"),
         (far_beyond_the_residual_stream, "quality: numbers of its sums"),
     ],
 )
@@ -167,7 +174,7 @@ def test_the_quality_is_added_before_the_residual_stream_is_clipped():
     for a, b in zip(found, contexts(tree, in_onnx), strict=True):
         np.testing.assert_array_equal(a, b)
     assert all((found[i] != found[i - 1]).any() for i in range(3))
-    none = {**tree, "quality": np.zeros_like(tree["quality"])}
+    none = {**tree, **told(np.zeros((3, 32), np.int16))}
     (context, trunk), _ = programs({key: none[key] for key in none if key != "quality"})
     for found in contexts(none, in_jax):
         np.testing.assert_array_equal(found, in_jax(context, trunk, window))
