@@ -61,7 +61,7 @@ def test_counts_of_priced_choices_are_more_skewed(tiny_config):
 def test_counts_by_quality_are_of_what_each_chooses_and_sends(tiny_config):
     section = tiny_config.autoencoder
     frozen = pqvae_stage.start_values(tiny_config)["params"]
-    tiny_config.codec.rate_weights = (9e6, 2e6)
+    tiny_config.codec.rate_weights = (2e6, 2e4)
     tiny_config.mim_training.rate_scale = 1.0
     together = mim_stage.training_set_counts(tiny_config, section, frozen)
     tiny_config.codec.counts_by_quality = True
