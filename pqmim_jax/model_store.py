@@ -1,7 +1,8 @@
 """Model folders: a manifest, weights, and a card. No pickles.
 
-model.json              architecture, codec settings, static codeword counts
-weights.safetensors     "autoencoder/..." float16, "mim/..." integers (`pqmim_jax.integer`)
+model.json              architecture, codec settings
+weights.safetensors     "autoencoder/..." float16, "mim/..." integers (`pqmim_jax.integer`),
+                        "codeword_counts", unsigned integers of any size
 float_mim.safetensors   "mim/..." float16: the MIM as it was trained, for training that goes on from
                         it (optional; files are made and read without)
 README.md               the model card (optional)
@@ -25,6 +26,7 @@ DEFAULT = "small"
 _ENCODING_ONLY = ("encoder", "to_latents", "linear_analysis")
 WORKDIR_FOLDER = "model"  # where a training workdir keeps its model
 WEIGHTS, FLOAT_MIM = "weights.safetensors", "float_mim.safetensors"
+COUNTS = "codeword_counts"
 ARITHMETIC = 1  # version of the operations in `pqmim_jax.integer`: another one, other logits
 
 
@@ -40,7 +42,9 @@ class StoredModel:
     config: dict  # sections "autoencoder", "mim", "codec"
     autoencoder: dict  # parameter tree of NumPy float32 arrays
     mim: dict  # tree of NumPy integer arrays, see `pqmim_jax.integer`
-    counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
+    # Codewords' occurrences in the training set, int64: (M, K), or (M, M, K) whose row q - 1 is of
+    # pictures of quality q.
+    counts: np.ndarray
     fingerprint: int  # 32 bits, see `fingerprint`
     decoder: int  # 16 bits, see `decoder_digest`
 
@@ -90,7 +94,7 @@ def load_model(name_or_path: str | Path = DEFAULT) -> StoredModel:
     manifest, tensors = read_folder(path, KIND, FORMAT)
     try:
         config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
-        counts = np.array(manifest["codeword_counts"], np.int64)
+        counts = _counts(manifest, tensors)
         trees = to_tree(tensors)
         halves = flatten(trees["autoencoder"])
         autoencoder = to_tree({name: value.astype(np.float32) for name, value in halves.items()})
@@ -145,7 +149,7 @@ def load_float_model(name_or_path: str | Path) -> tuple[dict, dict, dict, np.nda
     floats = {k: v.astype(np.float32) for k, v in tensors.items() if k.startswith("autoencoder/")}
     try:
         config = {name: manifest[name] for name in ("autoencoder", "mim", "codec")}
-        counts = np.array(manifest["codeword_counts"], np.int64)
+        counts = _counts(manifest, tensors)
         return config, to_tree(floats)["autoencoder"], load_float_mim(path), counts
     except (KeyError, ValueError, TypeError) as error:
         raise error if isinstance(error, ModelError) else ModelError(f"{path}: {error}") from error
@@ -187,6 +191,15 @@ def _read_tensors(file: Path) -> dict[str, np.ndarray]:
         raise ModelError(f"{file.parent}: {error}") from error
 
 
+def _counts(manifest: dict, tensors: dict[str, np.ndarray]) -> np.ndarray:
+    """int64; models of before counts were a tensor have them in the manifest."""
+    found = tensors[COUNTS] if COUNTS in tensors else np.array(manifest[COUNTS])
+    m, k = (manifest["autoencoder"][name] for name in ("num_codebooks", "num_codewords"))
+    if found.dtype.kind not in "iu" or found.shape not in ((m, k), (m, m, k)):
+        raise ValueError(f"{COUNTS} are not whole numbers {(m, k)} or {(m, m, k)}")
+    return found.astype(np.int64)
+
+
 def _manifest(path: Path) -> dict:
     try:
         manifest = json.loads((path / "model.json").read_text())
@@ -212,15 +225,20 @@ def save_model(
       config: JSON-able dict with the sections "autoencoder", "mim", "codec".
       autoencoder: parameter tree.
       mim: tree of integer arrays.
-      counts: (M, K) int.
+      counts: (M, K) or (M, M, K) int, each >= 0.
       float_mim: parameter tree that `mim` was made from, to be kept beside it.
       dtype: of the float tensors.
     """
     tensors = _halves({"autoencoder": autoencoder}, dtype) | flatten({"mim": mim})
+    tensors[COUNTS] = compact(counts)
     sections = {name: config[name] for name in ("autoencoder", "mim", "codec")}
-    manifest = {**sections, "codeword_counts": np.asarray(counts).tolist()}
     trained = None if float_mim is None else _halves({"mim": float_mim}, dtype)
-    write_folder(path, manifest, tensors, FORMAT, trained)
+    write_folder(path, sections, tensors, FORMAT, trained)
+
+
+def compact(counts: np.ndarray) -> np.ndarray:
+    """Whole numbers >= 0 in the smallest unsigned type that holds them, C order."""
+    return np.asarray(counts, np.min_scalar_type(np.max(counts)), order="C")
 
 
 def _halves(tree: dict, dtype) -> dict[str, np.ndarray]:

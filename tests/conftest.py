@@ -51,6 +51,18 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def told_model(tmp_path_factory):
+    """Folder of a model like `tiny_model` whose MIM knows the quality, and listens."""
+    from pqmim_jax.training.random_model import save_random_model, tiny_config
+
+    config = tiny_config()
+    config.mim.update(knows_quality=True, trunk="lean", depth=2)
+    folder = tmp_path_factory.mktemp("told")
+    save_random_model(folder, config)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def other_model(tiny_model, tmp_path_factory):
     """Folder of a model like `tiny_model` but for one weight."""
     from safetensors.numpy import load_file, save_file
@@ -74,6 +86,14 @@ def other_decoder_model(tiny_model, tmp_path_factory):
     tensors["autoencoder/to_pixels/bias"] += 0.25
     save_file(tensors, folder / "weights.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def told_codec(told_model):
+    """`told_model` loaded."""
+    from pqmim_jax import Codec
+
+    return Codec.load(told_model)
 
 
 @pytest.fixture(scope="session")

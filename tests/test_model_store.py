@@ -13,6 +13,7 @@ CONFIG = {
     "codec": {"window": 4, "halo": 1, "schedule": "qlds(stages=3,alpha=2.2)"},
 }
 COUNTS = np.array([[3, 0, 5], [1, 2, 2**40]])
+BY_QUALITY = np.array([[[7, 0, 5], [0, 0, 0]], [[3, 0, 9], [1, 300, 2]]])
 
 
 def weights(seed):
@@ -27,8 +28,8 @@ def integers(seed):
     return {"layer": {"inner": {"kernel": kernel}, "bias": np.zeros(2, np.int32)}}
 
 
-def save(path, config=CONFIG, autoencoder=None, mim=None, **options):
-    save_model(path, config, autoencoder or weights(0), mim or integers(1), COUNTS, **options)
+def save(path, config=CONFIG, autoencoder=None, mim=None, counts=COUNTS, **options):
+    save_model(path, config, autoencoder or weights(0), mim or integers(1), counts, **options)
     return path
 
 
@@ -63,6 +64,39 @@ def test_a_stored_model_comes_back(folder):
         np.testing.assert_array_equal(kernel, expected)
 
 
+@pytest.mark.parametrize(
+    ("counts", "dtype"),
+    [
+        (BY_QUALITY // 2, np.uint8),
+        (BY_QUALITY, np.uint16),
+        (BY_QUALITY * 1000, np.uint32),
+        (COUNTS, np.uint64),
+    ],
+)
+def test_counts_take_no_more_bytes_than_they_need(tmp_path, counts, dtype):
+    folder = save(tmp_path / "counted", counts=counts)
+    assert load_file(folder / "weights.safetensors")["codeword_counts"].dtype == dtype
+    model = load_model(folder)
+    np.testing.assert_array_equal(model.counts, counts)
+    assert model.counts.dtype == np.int64
+
+
+def test_counts_decide_about_no_file(tmp_path):
+    assert digests(tmp_path / "one") == digests(tmp_path / "two", counts=BY_QUALITY)
+
+
+def test_a_model_of_before_counts_were_a_tensor_loads(folder):
+    before = load_model(folder)
+    tensors = load_file(folder / "weights.safetensors")
+    del tensors["codeword_counts"]
+    save_file(tensors, folder / "weights.safetensors")
+    edit_manifest(lambda m: m.update(codeword_counts=COUNTS.tolist()))(folder)
+    model = load_model(folder)
+    np.testing.assert_array_equal(model.counts, COUNTS)
+    assert model.counts.dtype == np.int64
+    assert (model.fingerprint, model.decoder) == (before.fingerprint, before.decoder)
+
+
 def test_weights_can_be_stored_in_full(tmp_path):
     model = load_model(save(tmp_path / "full", dtype=np.float32))
     np.testing.assert_array_equal(
@@ -90,7 +124,8 @@ def test_a_model_of_before_the_integers_is_named_and_can_be_converted(folder):
     }
     save_file(tensors, folder / "weights.safetensors")
     manifest = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps({**manifest, "format": 1}))
+    manifest |= {"format": 1, "codeword_counts": COUNTS.tolist()}
+    (folder / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match="not in integers; `pqmim integers` converts it"):
         load_model(folder)
     config, autoencoder, mim, counts = model_store.load_float_model(folder)
@@ -149,7 +184,10 @@ def test_the_fingerprint_tells_apart_what_decides_about_indices(tmp_path, change
 @pytest.mark.parametrize("field", ["f", "num_codebooks", "num_codewords"])
 def test_the_alphabet_and_the_grid_decide_about_both(tmp_path, field):
     one = digests(tmp_path / "one")
-    two = digests(tmp_path / "two", config=with_section("autoencoder", **{field: 16}))
+    config = with_section("autoencoder", **{field: 16})
+    shape = [config["autoencoder"][name] for name in ("num_codebooks", "num_codewords")]
+    counts = np.ones(shape, int)
+    two = digests(tmp_path / "two", config=config, counts=counts)
     assert one[0] != two[0] and one[1] != two[1]
 
 
@@ -221,6 +259,15 @@ def edit_manifest(change):
     return edit
 
 
+def edit_counts(change):
+    def edit(folder):
+        tensors = load_file(folder / "weights.safetensors")
+        change(tensors)
+        save_file(tensors, folder / "weights.safetensors")
+
+    return edit
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -232,8 +279,9 @@ def edit_manifest(change):
         edit_manifest(lambda m: m.update(format=3)),
         edit_manifest(lambda m: m.pop("codec")),
         lambda folder: (folder / "model.json").write_text("[1]"),
-        edit_manifest(lambda m: m.pop("codeword_counts")),
-        edit_manifest(lambda m: m.update(codeword_counts=[[1, 2], [3]])),
+        edit_counts(lambda t: t.pop("codeword_counts")),
+        edit_counts(lambda t: t.update(codeword_counts=COUNTS[:, :2].copy())),
+        edit_counts(lambda t: t.update(codeword_counts=np.float32(COUNTS))),
     ],
 )
 def test_a_damaged_model_is_a_model_error_that_names_the_folder(folder, damage):
@@ -245,7 +293,9 @@ def test_a_damaged_model_is_a_model_error_that_names_the_folder(folder, damage):
 def test_weights_of_another_precision_are_another_model(folder):
     fingerprint = load_model(folder).fingerprint
     tensors = load_file(folder / "weights.safetensors")
-    save_file({k: v.astype(np.float32) for k, v in tensors.items()}, folder / "weights.safetensors")
+    for name in tensors.keys() - {"codeword_counts"}:
+        tensors[name] = tensors[name].astype(np.float32)
+    save_file(tensors, folder / "weights.safetensors")
     assert load_model(folder).fingerprint != fingerprint
 
 

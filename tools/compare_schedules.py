@@ -17,7 +17,7 @@ import numpy as np
 
 from pqmim_jax import model_store
 from pqmim_jax.codec import Codec
-from pqmim_jax.coding import code_length_bits, frequencies_from_counts
+from pqmim_jax.coding import code_length_bits, counts_at, frequencies_from_counts
 from pqmim_jax.images import read_image
 
 SCHEDULES = (
@@ -69,7 +69,7 @@ def main() -> None:
     paths = sorted(p for p in options.images.iterdir() if p.is_file())[: options.limit]
     images = [read_image(path) for path in paths]
     pixels = sum(image[..., 0].size for image in images)
-    counts = codec.model.counts[:quality]
+    counts = counts_at(codec.model.counts, quality)[:quality]
     print(f"{len(paths)} images, quality {quality}, lambda {options.rate_weight:g}", end=", ")
     print(f"model {codec.model.name}; bits per token")
     print(f"{'schedule':28}    coded      bpp  training set's  own  saved  saved  s/image")

@@ -75,17 +75,14 @@ def jax_programs(options: dict):
 
     model = load_model(options["model"])
     networks, programs = Networks(model), Programs(model, options.get("threads"))
-    context, head = (
-        (jax.jit(network.function), jax.device_put(network.params))
-        for network in (networks.context, networks.head_to_fixed_logits())
-    )
 
-    def run(program):
-        function, params = program
-        return lambda *inputs: np.asarray(function(params, *inputs))
+    def run(network):
+        function, params = jax.jit(network.function), jax.device_put(network.params)
+        count = len(network.inputs)  # most models are not told the quality
+        return lambda *inputs: np.asarray(function(params, *inputs[:count]))
 
-    logits = LogitPrograms(programs, run(head))
-    logits.context = run(context)
+    logits = LogitPrograms(programs, run(networks.head_to_fixed_logits()))
+    logits.context = run(networks.context)
     return logits
 
 
@@ -144,10 +141,18 @@ class OnnxLogits:
 
     def __init__(self, context, head, folder: str):
         """Functions of arrays, and where the export's folder lies."""
-        self.context, self.head = context, head
+        self._run, self.head = context, head
         manifest = json.loads((Path(folder) / MODEL_FOLDER / "manifest.json").read_text())
-        window = manifest["programs"]["context"]["inputs"][0]["shape"]
-        self.unknown_context = context(np.full(window, -1, np.int32))
+        self._inputs = manifest["programs"]["context"]["inputs"]
+
+    def context(self, *inputs) -> np.ndarray:
+        """Of a window and a quality, which most models are not told."""
+        return self._run(*inputs[: len(self._inputs)])
+
+    def unknown_context(self, quality: int) -> np.ndarray:
+        """Of a window of which nothing is known."""
+        window = np.full(self._inputs[0]["shape"], -1, np.int32)
+        return self.context(window, np.int32(quality))
 
     def map(self, function, items) -> list:
         """One after the other."""

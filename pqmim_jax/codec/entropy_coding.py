@@ -11,7 +11,6 @@ import numpy as np
 
 from pqmim_jax.codec.order import Chunk, CodingOrder
 from pqmim_jax.codec.program_set import TOKENS_PER_BLOCK, ProgramSet
-from pqmim_jax.codec.windows import WindowGrid
 
 _FEWEST_TOKENS, _MOST_TOKENS = 64, 1024  # of a call of a head that takes any number
 
@@ -41,7 +40,7 @@ def run_stages(
             chunks = order.chunks(stage, origins)
             if not chunks:
                 continue
-            contexts = _contexts(programs, grid, origins, before, first_stage=stage == 0)
+            contexts = _contexts(programs, order, origins, before, first_stage=stage == 0)
             for chunk in chunks:
                 y, x = chunk.rows + grid.halo, chunk.columns + grid.halo
                 tables = _tables(programs, contexts[chunk.members], known[y, x], chunk.m)
@@ -50,19 +49,20 @@ def run_stages(
 
 def _contexts(
     programs: ProgramSet,
-    grid: WindowGrid,
+    order: CodingOrder,
     origins: list[tuple[int, int]],
     known: np.ndarray,
     *,
     first_stage: bool,
 ) -> np.ndarray:
     """(n, width) context vectors of the tokens of some windows, given what is known."""
+    grid, quality = order.grid, np.int32(order.quality)
     # Before the first stage all windows look alike.
-    nothing_known = programs.unknown_context if first_stage else None
+    alike = programs.unknown_context(order.quality) if first_stage else None
 
     def of_window(origin: tuple[int, int]) -> np.ndarray:
         y, x = grid.window_positions(origin).T
-        context = nothing_known if first_stage else programs.context(grid.known_of(known, origin))
+        context = alike if first_stage else programs.context(grid.known_of(known, origin), quality)
         return context[y - origin[0], x - origin[1]]
 
     return np.concatenate(programs.map(of_window, origins))

@@ -58,6 +58,7 @@ class Networks:
         self.refines = codec.get("refinement_steps", 0) > 0
         mim = model.config["mim"]
         self._mim = IntegerMim(mim["heads"], mim["depth"])
+        self._knows_quality = "quality" in model.mim
         # A call takes as long as its parameters are many: each program gets its own only.
         self._params = {
             "autoencoder": model.autoencoder,
@@ -151,15 +152,16 @@ class Networks:
 
     @property
     def context(self) -> Network:
-        """See `ProgramSet.context`."""
+        """See `ProgramSet.context`; without the quality where the model does not know it."""
         side = self.window + 2 * self._halo
 
-        def function(params, visible):
-            return to_bytes(self._mim.context(params, visible, self._halo))
+        def function(params, visible, quality=None):
+            return to_bytes(self._mim.context(params, visible, quality, self._halo))
 
         trunk = {name: value for name, value in self._mim_params.items() if name != "head"}
-        visible = jax.ShapeDtypeStruct((side, side, self.num_codebooks), np.int32)
-        return Network(function, laid_out(trunk, side), {"visible": visible})
+        inputs = {"visible": jax.ShapeDtypeStruct((side, side, self.num_codebooks), np.int32)}
+        inputs |= {"quality": _QUALITY} if self._knows_quality else {}
+        return Network(function, laid_out(trunk, side), inputs)
 
     @property
     def head(self) -> Network:

@@ -73,7 +73,9 @@ class Model(Protocol):
     config: dict  # sections "autoencoder", "mim", "codec"
     fingerprint: int  # uint32, of what decides about indices
     decoder: int  # uint16, of what makes pixels of indices
-    counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
+    # Codewords' occurrences in the training set, int64: (M, K), or (M, M, K) whose row q - 1 is of
+    # pictures of quality q.
+    counts: np.ndarray
 
 
 class ProgramSet(Protocol):
@@ -123,12 +125,14 @@ class ProgramSet(Protocol):
         """
 
     @property
-    def context(self) -> Callable[[np.ndarray], np.ndarray]:
-        """(side, side, M) int32, -1 = unknown -> (window, window, width) uint8."""
+    def context(self) -> Callable[[np.ndarray, np.int32], np.ndarray]:
+        """(side, side, M) int32, -1 = unknown, and quality int32 -> (window, window, width) uint8.
 
-    @property
-    def unknown_context(self) -> np.ndarray:
-        """`context` of a window of which nothing is known, computed once."""
+        Most models do not know the quality: theirs is the same for all.
+        """
+
+    def unknown_context(self, quality: int) -> np.ndarray:
+        """`context` of a window of which nothing is known, computed once for each quality."""
 
     @property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:

@@ -38,6 +38,7 @@ class Programs:
         self.filter_halo = self._networks.filter_halo
         self._of_shapes: dict[tuple, Callable | SegmentedProgram] = {}
         self._lock = Lock()
+        self.unknown_context = cache(self._unknown_context)
         self.threads = threads or usable_cores()
         self._pool = ThreadPoolExecutor(self.threads)
 
@@ -62,15 +63,15 @@ class Programs:
         return self._once("correct", shape, self._compile_region)
 
     @cached_property
-    def context(self) -> Callable[[np.ndarray], np.ndarray]:
+    def context(self) -> Callable[[np.ndarray, np.int32], np.ndarray]:
         """See `ProgramSet.context`."""
-        return self._compile("context", self._networks.context)
+        network = self._networks.context
+        run, count = self._compile("context", network), len(network.inputs)
+        return lambda *inputs: run(*inputs[:count])
 
-    @cached_property
-    def unknown_context(self) -> np.ndarray:
-        """See `ProgramSet.unknown_context`."""
+    def _unknown_context(self, quality: int) -> np.ndarray:
         visible = self._networks.context.inputs["visible"]
-        return self.context(np.full(visible.shape, UNKNOWN, visible.dtype))
+        return self.context(np.full(visible.shape, UNKNOWN, visible.dtype), np.int32(quality))
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:

@@ -6,7 +6,7 @@ The decoder knows nothing of it.
 
 import numpy as np
 
-from pqmim_jax.coding import frequencies_from_counts
+from pqmim_jax.coding import counts_at, frequencies_from_counts
 from pqmim_jax.model_store import StoredModel
 
 PEAK = 255.0
@@ -40,9 +40,14 @@ def choose(distances: np.ndarray, tables: np.ndarray, rate_weight: float) -> np.
     return np.argmin(distances + np.float32(rate_weight) * _BITS[frequencies], axis=-1)
 
 
-def static_prices(counts: np.ndarray) -> np.ndarray:
-    """Bits of codewords that occur so often, (M, K), without context -> (M, K) float32."""
-    return _BITS[frequencies_from_counts(counts)]
+def static_prices(counts: np.ndarray, quality: int) -> np.ndarray:
+    """Bits of codewords without context, (M, K) float32, at most 16: none is priced out.
+
+    Args:
+      counts: (M, K) or (M, M, K) int64: how often they occur, as in `coding.counts_at`.
+      quality: of the picture.
+    """
+    return _BITS[frequencies_from_counts(counts_at(counts, quality))]
 
 
 def as_compared(model: StoredModel) -> np.ndarray:

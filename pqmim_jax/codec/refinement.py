@@ -43,7 +43,7 @@ def refine(
       image: (H, W, 3) uint8 of the grid's size.
       latents: (h, w, M, d) float32 from the encoder network.
       codebooks: (M, K, d) float32.
-      counts: (M, K): how often codewords occur, for their prices.
+      counts: (M, K) or (M, M, K): how often codewords occur, for their prices.
       settings: what is asked for, `refinement_steps` >= 1 among it.
 
     Returns:
@@ -52,8 +52,8 @@ def refine(
     """
     regions = regions_of(programs, grid.tokens, REFINEMENT_HALO, MAX_REGION, STEP)
     sent = settings.quality
-    prices = _SHARE_OF_STATIC_BITS * static_prices(counts)[:sent]
-    weight = np.full(len(counts), settings.rate_weight, np.float32)  # of the network's latents
+    prices = _SHARE_OF_STATIC_BITS * static_prices(counts, sent)[:sent]
+    weight = np.full(len(codebooks), settings.rate_weight, np.float32)  # of the network's latents
     steps = [1.0] * (settings.refinement_steps - 1) + [_LAST_STEP]
     for step in steps:
         indices = _cheapest(programs, regions, latents, codebooks, weight[:sent, None] * prices)

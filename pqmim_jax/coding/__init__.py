@@ -41,7 +41,7 @@ from pqmim_jax.coding.pmf import (
     quantize_logits,
 )
 from pqmim_jax.coding.rans import RansDecoder, RansEncoder
-from pqmim_jax.coding.static_code import static_bits
+from pqmim_jax.coding.static_code import counts_at, counts_of_all, static_bits
 
 __all__ = [
     "ALPHA",
@@ -71,6 +71,8 @@ __all__ = [
     "WrongModelError",
     "choose_lanes",
     "code_length_bits",
+    "counts_at",
+    "counts_of_all",
     "cumulative",
     "exp_table",
     "frequencies",

@@ -10,10 +10,10 @@ from pqmim_jax.codec.program_set import OUTSIDE, autoencoder_halo, filter_halo
 from pqmim_jax.codec.quantization import as_compared
 from pqmim_jax.coding import LOGIT_FRACTION_BITS, MAX_FIXED_LOGIT, PRECISION, exp_table
 from pqmim_jax.export.folder import check_target, write_folder
-from pqmim_jax.model_store import StoredModel
+from pqmim_jax.model_store import StoredModel, compact
 from pqmim_jax.runtime.manifest import KINDS
 
-CODEBOOKS = "codebooks.bin"
+CODEBOOKS, COUNTS = "codebooks.bin", "codeword_counts.bin"
 _OURS = {"pqmim": __version__}
 
 
@@ -44,6 +44,7 @@ def export_model(
     with pinned_settings():
         content, files = _content(model, kind, verified)
     codebooks = np.ascontiguousarray(as_compared(model), "<f4")
+    counts = compact(model.counts)
     manifest = {
         "kind": kind,
         "model": model.name,
@@ -52,11 +53,15 @@ def export_model(
         **content,
         "config": {**flat_config(model), **content.get("config", {})},
         "tables": table_rule(),
-        "codeword_counts": model.counts.tolist(),
-        "codebooks": {"file": CODEBOOKS, "dtype": "<f4", "shape": list(codebooks.shape)},
+        "codeword_counts": _described(COUNTS, counts),
+        "codebooks": _described(CODEBOOKS, codebooks),
     }
-    files[CODEBOOKS] = codebooks.tobytes()
+    files |= {CODEBOOKS: codebooks.tobytes(), COUNTS: counts.tobytes()}
     write_folder(folder, manifest, files, overwrite=overwrite)
+
+
+def _described(file: str, array: np.ndarray) -> dict:
+    return {"file": file, "dtype": array.dtype.str, "shape": list(array.shape)}
 
 
 def _content(model: StoredModel, kind: str, verified: bool) -> tuple[dict, dict[str, bytes]]:
@@ -100,6 +105,7 @@ def flat_config(model: StoredModel) -> dict:
         "outside": OUTSIDE,
         "mim_width": mim["width"],
         "mim_dtype": "int8",
+        "mim_knows_quality": "quality" in model.mim,
         "schedule": masking.canonical(codec["schedule"]),
         "rate_weights": codec["rate_weights"],
         "refinement_steps": codec.get("refinement_steps", 0),

@@ -29,7 +29,8 @@ Of the MIM (names that begin with "mim."), which computes in exact integers:
   weights       int8, and for each output channel:
   shift, bias   sums are (inputs @ weights + bias) / 2**shift
   offset        of a 3x3 filter: what each tap adds to the bias where it lies inside the window
-  embedding     (M, K+1, e): of indices, row K of what is masked
+  embedding     (M, K+1, e): of indices, row K of what is masked; of the quality, in models that
+                know it, (M, channels): row q-1 is added to what the stem gives, rounded
   position_bias (2n-1, 2n-1, heads), added to attention logits at query - key + n - 1
   exponential, reciprocal, rsqrt, gelu    tables, looked up by whole numbers
 

@@ -46,6 +46,8 @@ def places(tree: dict, side: int) -> Iterator[tuple[str, float]]:
     """(name, bound) of each place, in the order of the computation."""
     channels = len(tree["stem"]["bias"])
     yield from _layer("stem", tree["stem"])
+    if "quality" in tree:
+        yield from _quality(tree["quality"]["embedding"], tree["stem"], len(tree["embedding"]))
     for name in sorted(key for key in tree if key.startswith("block_")):
         block = tree[name]
         if "attention" in block:
@@ -72,6 +74,15 @@ def places(tree: dict, side: int) -> Iterator[tuple[str, float]]:
 def _layer(name: str, p: dict) -> Iterator[tuple[str, float]]:
     _integers(name, p)
     yield name, float(_sums(p).max())
+
+
+def _quality(table: np.ndarray, stem: dict, count: int) -> Iterator[tuple[str, float]]:
+    """What the stem gives, rounded to units of the residual stream, plus a row of the table."""
+    shape = (count, len(stem["bias"]))
+    if table.dtype != np.int16 or table.shape != shape:
+        raise ModelError(f"quality/embedding: not {shape} values of 16 bits")
+    rounded = np.ceil(_sums(stem) * np.exp2(-stem["shift"].astype(float)))
+    yield "quality", float((rounded + np.abs(table.astype(np.int64)).max(0)).max())
 
 
 def _sums(p: dict) -> np.ndarray:

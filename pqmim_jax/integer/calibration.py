@@ -32,7 +32,12 @@ class Statistics:
 
 
 def observe(
-    mim, params: dict, visible: np.ndarray, indices: np.ndarray, seed: int = 0
+    mim,
+    params: dict,
+    visible: np.ndarray,
+    indices: np.ndarray,
+    qualities: np.ndarray,
+    seed: int = 0,
 ) -> Statistics:
     """Statistics of a MIM over some windows.
 
@@ -41,22 +46,24 @@ def observe(
       params: its parameters, float32.
       visible: (n, h, w, M) int32, -1 = masked: what the trunk sees.
       indices: (n, h, w, M) int32, -1 where there is none: what the head sees.
+      qualities: (n,) int32, 1..M.
     """
     found, rng = Statistics(), np.random.default_rng(seed)
 
     @jax.jit
-    def run(params, visible):
+    def run(params, visible, quality):
         context, kept = mim.apply(
             {"params": params},
             visible[None],
+            quality[None],
             method="context",
             capture_intermediates=True,
             mutable=["intermediates"],
         )
         return context, kept["intermediates"]
 
-    for window, known in zip(visible, indices, strict=True):
-        context, kept = jax.tree.map(np.asarray, run(params, window))
+    for window, known, quality in zip(visible, indices, qualities, strict=True):
+        context, kept = jax.tree.map(np.asarray, run(params, window, quality))
         note = _note_lean_trunk if mim.trunk == "lean" else _note_trunk
         note(found, params, kept, rng)
         tokens = known.reshape(-1, known.shape[-1])
@@ -70,6 +77,12 @@ def _blocks(kept: dict) -> list[str]:
     return [f"block_{i}" for i in range(sum(name.startswith("block_") for name in kept))]
 
 
+def _stem(kept: dict) -> np.ndarray:
+    """The residual stream before the first block."""
+    x = kept["stem"]["__call__"][0]
+    return x + kept["quality"]["__call__"][0][:, None, None] if "quality" in kept else x
+
+
 def _note_attention(found: Statistics, name: str, kept: dict, rng) -> np.ndarray:
     """What the branch adds."""
     for part, values in zip("qkv", np.split(kept["qkv"]["__call__"][0], 3, axis=-1), strict=True):
@@ -79,7 +92,7 @@ def _note_attention(found: Statistics, name: str, kept: dict, rng) -> np.ndarray
 
 
 def _note_lean_trunk(found: Statistics, params: dict, kept: dict, rng) -> None:
-    x = kept["stem"]["__call__"][0]
+    x = _stem(kept)
     found.note("residual", x, rng)
     for name in _blocks(kept):
         block, p = kept[name], params[name]
@@ -99,7 +112,7 @@ def _note_lean_trunk(found: Statistics, params: dict, kept: dict, rng) -> None:
 
 
 def _note_trunk(found: Statistics, params: dict, kept: dict, rng) -> None:
-    x = kept["stem"]["__call__"][0]
+    x = _stem(kept)
     found.note("residual", x, rng)
     for each in _blocks(kept):
         block, name = kept[each], f"{each}/"

@@ -4,7 +4,8 @@ Activations get 8 bits and one scale each, chosen by what calibration has seen; 
 each dimension, which kernels behind them take up. Weights get one scale for each output channel:
 not the one that uses their range best but the largest below it for which the layer's sums need a
 shift only, scale of the outputs / scale of the inputs * 2**-shift. What normalisation multiplies
-and adds (its scale and bias) goes into the layers behind it.
+and adds (its scale and bias) goes into the layers behind it. What is added for the quality is in
+whole units of the residual stream, 16 bits.
 """
 
 import math
@@ -54,6 +55,10 @@ class Converter:
             "embedding": _rounded(np.float64(p["embedding"]["tables"]) / self._steps[:, None]),
             "stem": layer(stem["kernel"] * self._steps.reshape(-1, 1), stem["bias"], 1, self._unit),
         }
+        if "quality" in p:
+            units = np.rint(np.float64(p["quality"]["embedding"]) / self._unit)
+            units = np.clip(units, -RESIDUAL_TOP, RESIDUAL_TOP)
+            tree["quality"] = {"embedding": units.astype(np.int16)}
         for i in range(sum(name.startswith("block_") for name in p)):
             tree[f"block_{i}"] = self._block(p[f"block_{i}"], f"block_{i}/")
         tree["read"], scale = self._read("read")

@@ -88,24 +88,30 @@ def _missing(offset: np.ndarray, side: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class IntegerMim:
-    """Pure functions of (parameters, indices); all results are integers."""
+    """Pure functions of (parameters, indices, quality); all results are integers."""
 
     heads: int
     depth: int
 
-    def context(self, params: dict, visible: jax.Array, halo: int) -> jax.Array:
+    def context(
+        self, params: dict, visible: jax.Array, quality: jax.Array | None, halo: int
+    ) -> jax.Array:
         """What the trunk knows of each token of a window.
 
         Args:
           params: of the trunk, `laid_out` for this window.
           visible: (side, side, M) int32, negative = masked.
+          quality: int32 in 1..M; not looked at by a trunk without an embedding of it.
           halo: tokens on each side whose own results nobody asks for.
 
         Returns:
           (side - 2*halo, side - 2*halo, C) int8.
         """
         embedded = _embedded(params["embedding"], visible)
-        x = _residual(jnp.round(_linear(embedded, params["stem"])))
+        x = jnp.round(_linear(embedded, params["stem"]))
+        if "quality" in params:
+            x = x + take_rows(params["quality"]["embedding"], quality - 1)
+        x = _residual(x)
         if self.depth == 0:
             return _read(params["read"], _inner(x, halo))
         for i in range(self.depth):

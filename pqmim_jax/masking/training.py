@@ -18,6 +18,11 @@ class TrainingMask(NamedTuple):
     visible: jax.Array  # shown to the model
     target: jax.Array  # predicted; neither = dropped by nested quality
 
+    @property
+    def quality(self) -> jax.Array:
+        """(B,) int32: how many sub-quantizers exist."""
+        return jnp.any(self.visible | self.target, axis=(1, 2)).sum(-1)
+
 
 def sample_mask(
     key: jax.Array,

@@ -94,6 +94,7 @@ class MaskedImageModel(nn.Module):
     head_width: int
     dtype: jnp.dtype = jnp.float32
     trunk: str = "plain"  # or "lean": LeanBlock, attention in every second one, a rectified head
+    knows_quality: bool = False  # else what it is told of the quality changes nothing
     remat: bool = False  # recompute the blocks in the backward pass: less memory, more time
 
     def setup(self):
@@ -103,6 +104,13 @@ class MaskedImageModel(nn.Module):
             self.num_codebooks, self.num_codewords, self.embedding_dim, name="embedding"
         )
         self.stem = nn.Dense(self.width, dtype=self.dtype, name="stem")
+        if self.knows_quality:
+            self.quality = nn.Embed(
+                self.num_codebooks,
+                self.width,
+                embedding_init=nn.initializers.zeros,
+                name="quality",
+            )
         kind = LeanBlock if lean else MimBlock
         block = nn.remat(kind) if self.remat else kind
         self.blocks = [
@@ -120,9 +128,11 @@ class MaskedImageModel(nn.Module):
         size = (self.num_codebooks, self.num_codewords, self.head_width)
         self.output = HEADS[self.head](*size, self.dtype, lean, name="head")
 
-    def context(self, visible: jax.Array) -> jax.Array:
-        """(B, h, w, M) int32, -1 = masked -> (B, h, w, width)."""
+    def context(self, visible: jax.Array, quality: jax.Array) -> jax.Array:
+        """(B, h, w, M) int32, -1 = masked, and quality (B,) int32, 1..M -> (B, h, w, width)."""
         x = self.stem(self.embedding(visible).astype(self.dtype))
+        if self.knows_quality:
+            x = x + self.quality(quality - 1).astype(self.dtype)[:, None, None]
         for block in self.blocks:
             x = block(x)
         return x if self.trunk == "lean" else self.norm(x)
@@ -142,17 +152,18 @@ class MaskedImageModel(nn.Module):
         before_m = jnp.where(jnp.arange(self.num_codebooks) < m, known, _MASKED)
         return self.output.one(context, self.embedding(before_m), m)
 
-    def __call__(self, visible: jax.Array, indices: jax.Array) -> jax.Array:
+    def __call__(self, visible: jax.Array, indices: jax.Array, quality: jax.Array) -> jax.Array:
         """Teacher-forced logits of all indices.
 
         Args:
           visible: (B, h, w, M) int32, the masked grid.
           indices: (B, h, w, M) int32, what a depth head may see of indices before m.
+          quality: (B,) int32, 1..M: how many sub-quantizers the file holds.
 
         Returns:
           (B, h, w, M, K) float32.
         """
-        return self.output.all(self.context(visible), self.embedding(indices))
+        return self.output.all(self.context(visible, quality), self.embedding(indices))
 
 
 def build_mim(config, autoencoder, remat: bool = False) -> MaskedImageModel:

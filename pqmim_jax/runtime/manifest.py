@@ -1,7 +1,8 @@
 """The manifest of an exported folder: what is in it, and whether it is all there unchanged.
 
 manifest.json         format, kind, model, fingerprint, decoder, versions, config, programs, files
-<the files it lists>  each with its length and SHA-256; nothing else is read
+<the files it lists>  each with its length and SHA-256; nothing else is read: programs or tensors,
+                      codebooks, and how often codewords occur
 
 Its field "sha256" is over all the others, so that no change goes unnoticed.
 """
@@ -10,7 +11,7 @@ import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-FORMAT = "pqmim-export/2"
+FORMAT = "pqmim-export/3"
 MANIFEST = "manifest.json"
 KINDS = ("onnx", "stablehlo", "safetensors")
 

@@ -24,7 +24,7 @@ class ExportedModel:
     fingerprint: int
     decoder: int
     codebooks: np.ndarray  # (M, K, d) float32, as compared and looked up
-    counts: np.ndarray  # (M, K) int64: codewords' occurrences in the training set
+    counts: np.ndarray  # (M, K) or (M, M, K) int64, see `codec.program_set.Model`
 
     def program(self, description: dict) -> bytes:
         """The ONNX model of an entry of the manifest's "programs"; raises ExportError."""
@@ -48,7 +48,7 @@ def load_exported(folder: str | Path) -> ExportedModel:
         _check_versions(folder, flat)
         _check_programs(manifest["programs"], flat)
         digests = int(manifest["fingerprint"], 16), int(manifest["decoder"], 16)
-        codebooks, counts = _codebooks(folder, manifest), _counts(manifest)
+        codebooks, counts = _codebooks(folder, manifest), _counts(folder, manifest)
         name = manifest["model"]
         return ExportedModel(folder, manifest, name, config, *digests, codebooks, counts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -84,9 +84,11 @@ def _codebooks(folder: Path, manifest: dict) -> np.ndarray:
     return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
 
 
-def _counts(manifest: dict) -> np.ndarray:
-    counts, flat = np.array(manifest["codeword_counts"]), manifest["config"]
-    shape = (flat["num_codebooks"], flat["num_codewords"])
-    if counts.dtype != np.int64 or counts.shape != shape or np.any(counts < 0):
-        raise ValueError(f"codeword_counts are not {shape} natural numbers")
-    return counts
+def _counts(folder: Path, manifest: dict) -> np.ndarray:
+    described, flat = manifest["codeword_counts"], manifest["config"]
+    m, k = flat["num_codebooks"], flat["num_codewords"]
+    shape, dtype = tuple(described["shape"]), np.dtype(described["dtype"])
+    if dtype.kind != "u" or shape not in ((m, k), (m, m, k)):
+        raise ValueError(f"codeword_counts are not natural numbers {(m, k)} or {(m, m, k)}")
+    data = read_file(folder, manifest, described["file"])
+    return np.frombuffer(data, dtype).reshape(shape).astype(np.int64)

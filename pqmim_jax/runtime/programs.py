@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class OnnxPrograms:
         self.latent_width = flat["num_codebooks"] * flat["codeword_dim"]
         self.autoencoder_halo, self.filter_halo = flat["autoencoder_halo"], flat["filter_halo"]
         self._programs = model.manifest["programs"]
+        self.unknown_context = cache(self._unknown_context)
         self.threads = threads or usable_cores()
         self._pool = ThreadPoolExecutor(self.threads)
 
@@ -58,16 +59,15 @@ class OnnxPrograms:
         return lambda *inputs: self._correct(*inputs)[0]
 
     @cached_property
-    def context(self) -> Callable[[np.ndarray], np.ndarray]:
+    def context(self) -> Callable[[np.ndarray, np.int32], np.ndarray]:
         """See `ProgramSet.context`."""
-        session = self._session(self._programs["context"])
-        return lambda visible: session(visible)[0]
+        described = self._programs["context"]
+        session, count = self._session(described), len(described["inputs"])
+        return lambda *inputs: session(*inputs[:count])[0]
 
-    @cached_property
-    def unknown_context(self) -> np.ndarray:
-        """See `ProgramSet.unknown_context`."""
-        (visible,) = self._programs["context"]["inputs"]
-        return self.context(np.full(visible["shape"], UNKNOWN, np.int32))
+    def _unknown_context(self, quality: int) -> np.ndarray:
+        visible = self._programs["context"]["inputs"][0]
+        return self.context(np.full(visible["shape"], UNKNOWN, np.int32), np.int32(quality))
 
     @cached_property
     def head(self) -> Callable[[np.ndarray, np.ndarray, np.int32], np.ndarray]:

@@ -35,12 +35,13 @@ def _expected(config: dict) -> dict[str, tuple[list[tuple], list[tuple]]]:
     region, near = DIMENSIONS, window + 2 * config["halo"]
     pixels = (*(f"{f}*{each}" for each in region), 3)
     codes = (*region, latent)
+    told = [()] if config["mim_knows_quality"] else []
     return {
         "encode": ([pixels, region], [codes]),
         "decode": ([codes, (), region], [pixels]),
         "filter": ([pixels, ()], [pixels]),
         "correct": ([codes, (), pixels, region], [codes]),
-        "context": ([(near, near, m)], [(window, window, width)]),
+        "context": ([(near, near, m), *told], [(window, window, width)]),
         "head": ([("rows", width), ("rows", m), ()], [("rows", k)]),
     }
 

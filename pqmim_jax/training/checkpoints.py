@@ -68,7 +68,10 @@ class Checkpoints:
         state = ocp.args.StandardRestore(_fields(like))
         args = ocp.args.Composite(state=state, data=ocp.args.JsonRestore())
         restored = self._manager.restore(step, args=args)
-        return like.replace(**restored["state"]), restored["data"]
+        fields = restored["state"]
+        if like.codebook is not None:
+            fields["codebook"] = like.codebook.replace(**fields["codebook"])
+        return like.replace(**fields), restored["data"]
 
     def close(self) -> None:
         """Waits for saves under way."""
@@ -97,9 +100,16 @@ def restore_params(directory) -> dict:
 
 def _fields(state: TrainState) -> dict[str, Any]:
     """The fields of a state; what not every stage has only if it is there."""
-    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    fields = _fields_of(state)
+    if state.codebook is not None:
+        there = _fields_of(state.codebook).items()
+        fields["codebook"] = {name: value for name, value in there if value is not None}
     optional = [name for name in ("discriminator", "average") if fields[name] is None]
     return {name: value for name, value in fields.items() if name not in optional}
+
+
+def _fields_of(data: Any) -> dict[str, Any]:
+    return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
 
 
 def _absolute(directory):

@@ -48,6 +48,11 @@ def code_stage(config, section) -> CodeStage:
     options = config.mim_training
     if options.rate_scale:
         raise ConfigError("mim_training.rate_scale must be 0 where the MIM trains on indices")
+    if config.codec.counts_by_quality:
+        raise ConfigError(
+            "codec.counts_by_quality must be False where the MIM trains on indices: they are the "
+            "same at every quality"
+        )
     if config.validation.source:
         raise ConfigError('validation.source must be "" where the MIM trains on indices')
     base = mim_stage(config, section)

@@ -124,6 +124,9 @@ def _mim() -> ConfigDict:
             # attention in every second block: a third of the work in exact integers. On codes of
             # `small` (width 96, 4 blocks, 25 minutes of one core) it needed 1.6 to 3% fewer bits.
             "trunk": "plain",
+            # Told the quality of the file: what is likely at a low one and at a high one have
+            # little in common where lambda falls far from one to the other.
+            "knows_quality": False,
             "head": "depth",  # | independent (the paper's factorisation)
             "head_width": 128,  # hidden units per sub-quantizer
             "dtype": "float32",
@@ -144,6 +147,9 @@ def _codec() -> ConfigDict:
             # Lambda of rate-aware quantization for qualities 1 .. M, in squared error (8-bit
             # units, summed over a token) per bit; empty = 0, nearest codewords.
             "rate_weights": (),
+            # Codewords are counted for each quality by itself, in training and for the model's
+            # prices without context; else together, which prices the ends of a wide range wrongly.
+            "counts_by_quality": False,
             # How often the encoder decodes what it would send and moves its latents along the
             # gradient of the true error before it chooses (codec/refinement.py); 0 = not at all.
             "refinement_steps": 0,

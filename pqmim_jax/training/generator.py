@@ -34,8 +34,9 @@ def pqvae_generator(model: Autoencoder, options, bits=None, rate_weights=None) -
 
     Args:
       options: section of the config with the loss of `build_pqvae_loss` and `full_quality_share`.
-      bits, rate_weights: prices of codewords (M, K) and lambda of qualities 1..M: codewords are
-        chosen by both as in `training.rate`. Without weights, the nearest ones.
+      bits, rate_weights: prices of codewords, (M, K) or by quality (M, M, K), and lambda of
+        qualities 1..M: codewords are chosen by both as in `training.rate`. Without weights, the
+        nearest ones.
 
     Raises:
       ValueError: an unknown distortion or codebook update.
@@ -45,7 +46,9 @@ def pqvae_generator(model: Autoencoder, options, bits=None, rate_weights=None) -
     def generate(params, part, key) -> Generated:
         size = part["image"].shape[0]
         quality = sample_quality(key, size, model.num_codebooks, options.full_quality_share)
-        penalty = 0.0 if rate_weights is None else rate.penalty(bits, rate_weights[quality - 1])
+        penalty = 0.0
+        if rate_weights is not None:
+            penalty = rate.penalty(rate.bits_at(bits, quality), rate_weights[quality - 1])
         out, losses, rows = loss_of_rows(params, to_network(part["image"]), quality, penalty)
         condition = keep_leading(out.codewords, quality)
         condition = condition.reshape(*condition.shape[:3], -1)

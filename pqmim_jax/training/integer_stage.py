@@ -29,6 +29,11 @@ def up_to_qualities(indices: np.ndarray) -> np.ndarray:
     return np.where(np.arange(count) < qualities, indices, -1)
 
 
+def qualities_of(windows: np.ndarray) -> np.ndarray:
+    """(n,) int32: up to which sub-quantizer windows (n, h, w, M) hold indices."""
+    return (windows >= 0).any((1, 2)).sum(-1, dtype=np.int32)
+
+
 def picture_windows(section, params, images, counts, rate_weights) -> np.ndarray:
     """Windows of indices that an encoder would choose, at different qualities.
 
@@ -36,7 +41,7 @@ def picture_windows(section, params, images, counts, rate_weights) -> np.ndarray
       section: of the autoencoder's config.
       params: of the trained autoencoder.
       images: (n, side, side, 3) uint8, n >= 1: crops as large as a window with its halo.
-      counts: (M, K) how often codewords occur.
+      counts: (M, K) how often codewords occur; or (M, M, K), for each quality.
       rate_weights: lambda of each quality, or none.
 
     Returns:
@@ -44,17 +49,17 @@ def picture_windows(section, params, images, counts, rate_weights) -> np.ndarray
     """
     autoencoder, count = build_autoencoder(ConfigDict(section)), len(counts)
     weights = rate.quality_weights(rate_weights, 1.0 if rate_weights else 0.0, count)
+    weights = jnp.zeros(count) if weights is None else jnp.asarray(weights)
     prices = rate.static_bits(np.asarray(counts) + 0.5) * _SHARE_OF_STATIC_BITS
 
     @jax.jit
-    def encode(params, image, weight):
-        penalty = rate.penalty(prices, weight[None])
+    def encode(params, image, quality):
+        penalty = rate.penalty(rate.bits_at(prices, quality), weights[quality - 1])
         x = to_network(image[None])
         return autoencoder.apply({"params": params}, x, penalty, method="indices")[0]
 
-    qualities = _qualities(len(images), count)
-    chosen = jnp.zeros(count) if weights is None else jnp.asarray(weights)
-    found = [encode(params, x, chosen[q - 1]) for x, q in zip(images, qualities, strict=True)]
+    qualities = _qualities(len(images), count)[:, None]
+    found = [encode(params, x, quality) for x, quality in zip(images, qualities, strict=True)]
     return up_to_qualities(np.stack(jax.device_get(found)).astype(np.int32))
 
 
@@ -81,7 +86,8 @@ def convert(sections: dict, params: dict, windows: np.ndarray) -> dict:
             stage = (i + view * (last + 1) // _VIEWS) % (last + 1)
             visible.append(np.where(stages < stage, window, -1))
             known.append(window)
-    found = observe(mim, params, np.stack(visible), np.stack(known))
+    known = np.stack(known)
+    found = observe(mim, params, np.stack(visible), known, qualities_of(known))
     tree = Converter(params, found, sections["mim"]["heads"], side).convert()
     bounds.check(tree, side)
     return tree
@@ -103,10 +109,10 @@ def cost(sections: dict, params: dict, tree: dict, windows: np.ndarray) -> float
         return x[halo : x.shape[0] - halo, halo : x.shape[1] - halo]
 
     @jax.jit
-    def lengths(params, trunk, head, window, stage):
+    def lengths(params, trunk, head, window, quality, stage):
         visible = jnp.where(stages < stage, window, -1)
-        both = mim.apply({"params": params}, visible[None], window[None])[0]
-        context = integer.context(trunk, visible, halo)
+        both = mim.apply({"params": params}, visible[None], window[None], quality[None])[0]
+        context = integer.context(trunk, visible, quality, halo)
         known = inner(window).reshape(-1, window.shape[-1])
         flat = context.reshape(len(known), -1)
         each = jnp.arange(window.shape[-1])
@@ -117,9 +123,9 @@ def cost(sections: dict, params: dict, tree: dict, windows: np.ndarray) -> float
         return jnp.stack([_nats(x, known, counted) for x in logits])
 
     total = np.zeros(2)
-    for window in windows:
+    for window, quality in zip(windows, qualities_of(windows), strict=True):
         for stage in range(int(stages.max()) + 1):
-            total += np.asarray(lengths(params, trunk, head, jnp.asarray(window), stage))
+            total += np.asarray(lengths(params, trunk, head, jnp.asarray(window), quality, stage))
     return float(total[1] / total[0] - 1)
 
 

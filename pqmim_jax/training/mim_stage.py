@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pqmim_jax import model_store
+from pqmim_jax.coding import counts_of_all
 from pqmim_jax.masking import stage_map
 from pqmim_jax.models import MaskedImageModel, build_autoencoder, build_mim
 from pqmim_jax.training import (
@@ -77,7 +78,9 @@ def mim_stage(config, section) -> Stage:
     frozen = jax.eval_shape(
         lambda key: pqvae_stage.init_params(autoencoder, key), jax.random.key(0)
     )
-    codewords = (section.num_codebooks, section.num_codewords)
+    prices = (section.num_codebooks, section.num_codewords)
+    if config.codec.counts_by_quality:
+        prices = (section.num_codebooks, *prices)
     step_fn = build_mim_step(model, autoencoder, tx, jnp.asarray(stages), options, weights)
     return Stage(
         name="mim",
@@ -85,7 +88,7 @@ def mim_stage(config, section) -> Stage:
         init=init,
         step_fn=step_fn,
         eval_fn=build_mim_eval(model, autoencoder, jnp.asarray(stages)),
-        constants=(frozen, jax.ShapeDtypeStruct(codewords, jnp.float32)),
+        constants=(frozen, jax.ShapeDtypeStruct(prices, jnp.float32)),
         headline="bits_per_index",
         score="bits_per_pixel",
     )
@@ -103,7 +106,7 @@ def start_values(config, section, frozen: dict, counts: np.ndarray) -> dict[str,
     params = jax.jit(lambda key: init_params(model, key, grid))(jax.random.key(config.seed))
     codebooks = np.asarray(frozen["quantizer"]["codebooks"])
     key = jax.random.key(config.seed + 1)
-    params = initialise_mim.initialise(model, params, counts, codebooks, key)
+    params = initialise_mim.initialise(model, params, counts_of_all(counts), codebooks, key)
     if options.start_from:
         params = take_matching(params, model_store.load_float_mim(options.start_from))
     return from_first_process({"params": jax.tree.map(np.asarray, params)})
@@ -112,7 +115,7 @@ def start_values(config, section, frozen: dict, counts: np.ndarray) -> dict[str,
 def init_params(model: MaskedImageModel, key: jax.Array, grid: tuple[int, int, int]) -> dict:
     """Random parameters for windows of `grid` = (h, w, M), float32."""
     indices = jnp.zeros((1, *grid), jnp.int32)
-    return model.init(key, indices, indices)["params"]
+    return model.init(key, indices, indices, jnp.ones(1, jnp.int32))["params"]
 
 
 def training_stage_map(codec, schedule: str, side: int, num_codebooks: int) -> np.ndarray:
@@ -130,12 +133,19 @@ def training_stage_map(codec, schedule: str, side: int, num_codebooks: int) -> n
 
 
 def training_set_counts(config, section, frozen: dict) -> np.ndarray:
-    """(M, K) int64 codeword counts over some training crops, equal on all processes.
+    """Codeword counts over some training crops, int64, equal on all processes.
 
-    Where the MIM learns from rate-aware choices, of those that quality M makes: frequencies and
+    Where the MIM learns from rate-aware choices, of those that a quality makes: frequencies and
     choices are iterated towards each other.
+
+    Returns:
+      (M, K), of quality M; with `codec.counts_by_quality` (M, M, K): row q - 1 is of quality q, 0
+      for the sub-quantizers that it does not send.
     """
     autoencoder = build_autoencoder(section)
+    each, by_quality = np.arange(section.num_codebooks), config.codec.counts_by_quality
+    qualities = each + 1 if by_quality else each[-1:] + 1
+    sent = (each < qualities[:, None])[..., None]
     weights = rate.quality_weights(
         config.codec.rate_weights, config.mim_training.rate_scale, section.num_codebooks
     )
@@ -144,18 +154,25 @@ def training_set_counts(config, section, frozen: dict) -> np.ndarray:
         raise ConfigError("mim_training.initialise_images must be >= 1: codewords are counted")
 
     @jax.jit
-    def encode(crops, penalty):
+    def count_in(crops, penalties):
         image = to_network(crops)
-        return autoencoder.apply({"params": frozen}, image, penalty, method="indices")
+        distances = autoencoder.apply({"params": frozen}, image, method="distances")
 
-    def count(penalty) -> np.ndarray:
-        indices = [np.asarray(encode(images[i : i + 8], penalty)) for i in range(0, len(images), 8)]
-        return initialise_mim.codeword_counts(np.concatenate(indices), autoencoder.num_codewords)
+        def count_at(penalty):
+            indices = jnp.argmin(distances + penalty, axis=-1)
+            return jax.nn.one_hot(indices, distances.shape[-1], dtype=jnp.int32).sum((0, 1, 2))
 
-    counts = count(0.0)
+        return jax.lax.map(count_at, penalties)
+
+    def count(penalties) -> np.ndarray:
+        parts = (images[i : i + 8] for i in range(0, len(images), 8))
+        return sent * sum(np.asarray(count_in(part, penalties), np.int64) for part in parts)
+
+    counts = count(np.zeros(len(qualities), np.float32))
     for _ in range(0 if weights is None else _PRICE_ROUNDS):
-        counts = count(rate.penalty(rate.static_bits(counts + 0.5), weights[-1:]))
-    return from_first_process(counts)
+        bits = rate.static_bits(counts + 0.5)[:, None, None]
+        counts = count(rate.penalty(bits, weights[qualities - 1]))
+    return from_first_process(counts if by_quality else counts[0])
 
 
 def write_model(config, section, frozen, params, counts, windows: np.ndarray, path) -> None:

@@ -32,10 +32,10 @@ def build_mim_step(
 ):
     """Returns step(state, batch, key, frozen, static_bits) -> (state, metrics).
 
-    `config` is `mim_training`; `frozen` are the autoencoder's parameters; `static_bits` (M, K)
-    are codewords' prices by frequency; batch: {"image": uint8 (B, crop, crop, 3)} with crop =
-    f times the side of `stage_map`, (h, w, M). The loss is the mean cross-entropy of the masked
-    indices, in bits.
+    `config` is `mim_training`; `frozen` are the autoencoder's parameters; `static_bits`, (M, K) or
+    by quality (M, M, K), are codewords' prices by frequency; batch: {"image": uint8 (B, crop,
+    crop, 3)} with crop = f times the side of `stage_map`, (h, w, M). The loss is the mean
+    cross-entropy of the masked indices, in bits.
 
     With `rate_weights` (lambda of qualities 1..M) visible indices are chosen by distance +
     lambda x `static_bits`, masked ones by the model's own bits, as the codec's encoder does; in
@@ -46,8 +46,8 @@ def build_mim_step(
     def bits_of_part(params, part, frozen, static_bits) -> jax.Array:
         image = to_network(part["image"])
         distances = autoencoder.apply({"params": frozen}, image, method="distances")
-        choice = (part["weights"], part["own"])
-        return bits_of_rows(params, distances, part["mask"], choice, static_bits)
+        mask, choice = part["mask"], (part["weights"], part["own"])
+        return bits_of_rows(params, distances, mask, mask.quality, choice, static_bits)
 
     return _build_step(bits_of_part, tx, stage_map, config, rate_weights)
 
@@ -63,7 +63,7 @@ def build_code_step(
     def bits_of_part(params, part) -> jax.Array:
         indices, mask = part["indices"], part["mask"]
         visible = jnp.where(mask.visible, indices, UNKNOWN)
-        logits = model.apply({"params": params}, visible, indices)
+        logits = model.apply({"params": params}, visible, indices, mask.quality)
         return jnp.sum(cross_entropy_bits(logits, indices) * mask.target, axis=(1, 2))
 
     return _build_step(bits_of_part, tx, stage_map, config, None)
@@ -102,16 +102,18 @@ def _build_step(bits_of_part, tx, stage_map, config, rate_weights):
 
 
 def _build_bits(model: MaskedImageModel, rate_aware: bool):
-    """(params, distances (B, h, w, M, K), mask, choice, static_bits) -> bits (B, M).
+    """(params, distances (B, h, w, M, K), mask, quality, choice, static_bits) -> bits (B, M).
 
-    `choice` is lambda (B,) and whether the model's own bits choose the masked indices, bool (B,).
+    Prices are those of the quality (B,), which the MIM is told. `choice` is lambda (B,) and whether
+    the model's own bits choose the masked indices, bool (B,).
     """
 
-    def bits_of_rows(params, distances, mask: TrainingMask, choice, static_bits) -> jax.Array:
+    def bits_of_rows(params, distances, mask: TrainingMask, quality, choice, static_bits):
         weights, own = choice
-        indices = jnp.argmin(distances + rate.penalty(static_bits, weights), axis=-1)
+        prices = rate.penalty(rate.bits_at(static_bits, quality), weights)
+        indices = jnp.argmin(distances + prices, axis=-1)
         visible = jnp.where(mask.visible, indices, UNKNOWN)
-        logits = model.apply({"params": params}, visible, indices)
+        logits = model.apply({"params": params}, visible, indices, quality)
         if rate_aware:
             own_bits = jax.lax.stop_gradient(-jax.nn.log_softmax(logits) / jnp.log(2.0))
             own_choice = jnp.argmin(distances + rate.penalty(own_bits, weights), axis=-1)
@@ -126,16 +128,15 @@ def _row_weights(key, mask: TrainingMask, rate_weights, nearest_share: float) ->
     batch = mask.target.shape[0]
     if rate_weights is None:
         return jnp.zeros((batch,))
-    quality = jnp.any(mask.target | mask.visible, axis=(1, 2)).sum(-1)
     nearest = jax.random.bernoulli(key, nearest_share, (batch,))
-    return jnp.where(nearest, 0.0, rate_weights[quality - 1])
+    return jnp.where(nearest, 0.0, rate_weights[mask.quality - 1])
 
 
 def build_mim_eval(model: MaskedImageModel, autoencoder: Autoencoder, stage_map: jax.Array):
     """Returns evaluate(params, batch, frozen, static_bits) -> {"bits_per_pixel": (B,)}.
 
     The ideal code length of the nearest codewords, all M sub-quantizers, coded in the stages of
-    `stage_map` (h, w, M).
+    `stage_map` (h, w, M) by a MIM that is told so.
     """
     bits_of_rows = _build_bits(model, rate_aware=False)
     stages = np.arange(np.max(stage_map) + 1)
@@ -146,11 +147,12 @@ def build_mim_eval(model: MaskedImageModel, autoencoder: Autoencoder, stage_map:
         image = to_network(batch["image"])
         distances = autoencoder.apply({"params": frozen}, image, method="distances")
         nearest = (jnp.zeros((size,)), jnp.zeros((size,), bool))
+        quality = jnp.full((size,), stage_map.shape[-1])
 
         def add_stage(total, stage):
             known, coded = stage_map < stage, stage_map == stage
             mask = TrainingMask(jnp.broadcast_to(known, grid), jnp.broadcast_to(coded, grid))
-            bits = bits_of_rows(params, distances, mask, nearest, static_bits)
+            bits = bits_of_rows(params, distances, mask, quality, nearest, static_bits)
             return total + bits.sum(-1), None
 
         total, _ = jax.lax.scan(add_stage, jnp.zeros((size,)), stages)

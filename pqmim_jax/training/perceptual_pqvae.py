@@ -28,7 +28,7 @@ def pqvae_subject(config, lpips_of=None) -> Subject:
     )
 
     def generator_of(state: TrainState):
-        bits = rate.static_bits(state.codebook.counts)
+        bits = codebook_state.static_bits(state.codebook)
         return pqvae_generator(model, options, bits, weights)
 
     return Subject(
@@ -87,6 +87,7 @@ def _codebook_upkeep(options):
             params["quantizer"]["codebooks"],
             rows.pop("sub_vectors"),
             rows.pop("indices"),
+            rows.pop("quality"),
             key,
             decay=options.codebook_decay,
             ema=trains and options.codebook_update == "ema",
@@ -100,4 +101,6 @@ def _codebook_upkeep(options):
 def _usage(params: dict, config, counts=None) -> codebook_state.CodebookState:
     options = config.perceptual_training
     vectors = options.batch_size * (options.crop // config.autoencoder.f) ** 2
-    return codebook_state.initial_state(params["quantizer"]["codebooks"], vectors, counts)
+    by_quality = config.codec.get("counts_by_quality", False)  # of a model of before there was one
+    codebooks = params["quantizer"]["codebooks"]
+    return codebook_state.initial_state(codebooks, vectors, counts, by_quality=by_quality)

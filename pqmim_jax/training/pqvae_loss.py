@@ -28,8 +28,8 @@ def build_pqvae_loss(model: Autoencoder, config) -> Callable:
     """Returns loss(params, image, quality, penalty) -> (output, losses (B,), rows).
 
     image: float32 (B, H, W, 3) in [-0.5, 0.5]; quality: (B,) int32 in 1..M; `penalty` as in
-    `nearest_codewords`. `rows` are arrays (B, ...): metrics, and the `sub_vectors` and `indices`
-    that codebook updates need. `config` names distortion, weights and codebook update.
+    `nearest_codewords`. `rows` are arrays (B, ...): metrics, and the `sub_vectors`, `indices` and
+    `quality` that codebook updates need. `config` names distortion, weights and codebook update.
 
     Raises:
       ValueError: an unknown distortion or codebook update.
@@ -50,6 +50,7 @@ def build_pqvae_loss(model: Autoencoder, config) -> Callable:
             "mse": mse(out.reconstruction, image),
             "sub_vectors": out.sub_vectors,
             "indices": out.indices,
+            "quality": quality,
         }
         losses = config.distortion_weight * rows["distortion"]
         losses += config.commitment_weight * rows["commitment"]

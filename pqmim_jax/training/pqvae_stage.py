@@ -78,7 +78,8 @@ def _even_usage(params: dict, config) -> codebook_state.CodebookState:
     """Codebook averages to start from: every codeword used equally often."""
     tokens = (config.pqvae_training.crop // config.autoencoder.f) ** 2
     vectors = config.pqvae_training.batch_size * tokens
-    return codebook_state.initial_state(params["quantizer"]["codebooks"], vectors)
+    codebooks, by_quality = params["quantizer"]["codebooks"], config.codec.counts_by_quality
+    return codebook_state.initial_state(codebooks, vectors, by_quality=by_quality)
 
 
 def init_params(model: Autoencoder, key: jax.Array) -> dict:

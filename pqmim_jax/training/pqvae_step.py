@@ -28,12 +28,14 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
         quality_key, revival_key = jax.random.split(jax.random.fold_in(key, state.step))
         size = batch["image"].shape[0]
         quality = sample_quality(quality_key, size, model.num_codebooks, config.full_quality_share)
-        bits = rate.static_bits(state.codebook.counts)
+        bits = codebook_state.static_bits(state.codebook)
 
         def loss_fn(params, part):
-            penalty = 0.0 if weights is None else rate.penalty(bits, weights[part["quality"] - 1])
+            quality, penalty = part["quality"], 0.0
+            if weights is not None:
+                penalty = rate.penalty(rate.bits_at(bits, quality), weights[quality - 1])
             image = to_network(part["image"])
-            _, losses, rows = loss_of_rows(params, image, part["quality"], penalty)
+            _, losses, rows = loss_of_rows(params, image, quality, penalty)
             return jnp.sum(losses) / size, rows
 
         batch = {"image": batch["image"], "quality": quality}
@@ -45,6 +47,7 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
             params["quantizer"]["codebooks"],
             rows.pop("sub_vectors"),
             rows.pop("indices"),
+            rows.pop("quality"),
             revival_key,
             decay=config.codebook_decay,
             ema=config.codebook_update == "ema",

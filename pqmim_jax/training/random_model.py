@@ -66,7 +66,7 @@ def save_noisy_model(folder: Path, config: ConfigDict) -> None:
     grid, rng = jnp.zeros((1, side, side, m), jnp.int32), np.random.default_rng(0)
     shapes = [
         jax.eval_shape(autoencoder.init, jax.random.key(0), image, quality),
-        jax.eval_shape(mim.init, jax.random.key(0), grid, grid),
+        jax.eval_shape(mim.init, jax.random.key(0), grid, grid, quality),
     ]
     params, mim_params = (jax.tree.map(partial(_noise, rng), each["params"]) for each in shapes)
     sections = {name: config[name].to_dict() for name in ("autoencoder", "mim", "codec")}
@@ -110,7 +110,10 @@ def _random_weights(config) -> tuple[dict, dict, np.ndarray]:
         latents = autoencoder.apply({"params": params}, images, method="encode").reshape(-1, m, d)
         codebooks = jnp.swapaxes(latents[:: len(latents) // k][:k], 0, 1)
         grid = jnp.zeros((1, side, side, m), jnp.int32)
-        mim_params = mim.init(keys[2], grid, grid)["params"]
+        mim_params = mim.init(keys[2], grid, grid, jnp.ones(1, jnp.int32))["params"]
+        if mim.knows_quality:
+            embedding = jax.random.normal(jax.random.fold_in(keys[2], 1), (m, mim.width))
+            mim_params["quality"]["embedding"] = embedding
         return params, codebooks, mim_params, nearest_codewords(latents, codebooks)
 
     params, codebooks, mim_params, indices = jax.device_get(draw(jax.random.key(0)))

@@ -34,16 +34,29 @@ def quality_weights(rate_weights, rate_scale: float, num_codebooks: int) -> jax.
 
 
 def static_bits(counts: jax.Array) -> jax.Array:
-    """Ideal code length of every codeword by its frequency; (M, K) counts -> (M, K) float32."""
+    """Ideal code length of every codeword by its frequency; counts (..., K) -> float32."""
     share = counts / jnp.maximum(counts.sum(-1, keepdims=True), 1e-9)
     return jnp.minimum(-jnp.log2(jnp.maximum(share, 1e-12)), _MAX_BITS)
+
+
+def bits_at(bits: jax.Array, quality: jax.Array) -> jax.Array:
+    """Prices of codewords for examples of some qualities.
+
+    Args:
+      bits: (M, K), the same for all; or (M, M, K), whose row q - 1 is of quality q.
+      quality: (B,) int32, 1..M.
+
+    Returns:
+      (M, K), or (B, 1, 1, M, K).
+    """
+    return bits if bits.ndim == 2 else bits[quality - 1][:, None, None]
 
 
 def penalty(bits: jax.Array, weights: jax.Array) -> jax.Array:
     """Price of codewords on the scale of squared distances between latents.
 
     Args:
-      bits: (M, K), or (B, h, w, M, K).
+      bits: (M, K), or (B, 1, 1, M, K), or (B, h, w, M, K).
       weights: (B,) lambda of every example.
 
     Returns:

@@ -51,13 +51,31 @@ def test_a_prefix_holds_every_index_that_its_bytes_pay_for(codec, encoded, stage
     ends = codec.info(encoded.data).stage_ends
     assert list(ends) == sorted(ends)
     assert ends[-1] == len(encoded.data)
-    header, payload = coding.unpack(encoded.data[: ends[stages - 1]])
+    indices, sent = read_prefix(codec, encoded.data[: ends[stages - 1]], stages)
+    np.testing.assert_array_equal(indices[sent], encoded.indices[sent])
+    assert (indices >= 0).all()
+
+
+def read_prefix(codec, data, stages):
+    """Indices (h, w, M') of the beginning of a file, and which of them lie in so many stages."""
+    header, payload = coding.unpack(data)
     order = codec.coding_order(header)
     fill = Fill("argmax", np.zeros((4, 16, 4), np.float32), 1.0, 0)
     content = read_content(codec.programs, order, header, payload, lambda: fill, tolerant=True)
-    sent = order.stage_of_indices() < stages
-    np.testing.assert_array_equal(content.indices[sent], encoded.indices[sent])
-    assert (content.indices >= 0).all()
+    return content.indices[..., : header.quality], order.stage_of_indices() < stages
+
+
+@pytest.mark.parametrize("quality", [1, 2, 4])
+def test_a_model_that_knows_the_quality_reads_parts_of_every_one(told_codec, image, quality):
+    whole = told_codec.encode(image, quality=quality, schedule=SCHEDULE)
+    expected = whole.indices[..., :quality]
+    ends = told_codec.info(whole.data).stage_ends
+    for stages, end in enumerate(ends, start=1):
+        indices, sent = read_prefix(told_codec, whole.data[:end], stages)
+        np.testing.assert_array_equal(indices[sent], expected[sent])
+        part = told_codec.encode(image, quality=quality, schedule=SCHEDULE, stages=stages)
+        np.testing.assert_array_equal(part.indices[..., :quality][sent], expected[sent])
+        assert told_codec.decode(part.data).damage is None
 
 
 def test_stages_without_tokens_end_where_they_begin(codec):

@@ -41,7 +41,7 @@ def refining(stored, steps, curvature, threads=None):
 def cost_without_context(codec, image, indices):
     """What refinement lowers: squared error + lambda x bits at fixed frequencies."""
     picture = codec.decode_indices(indices, codec.qualities, image.shape[:2])
-    prices = static_prices(codec.model.counts)
+    prices = static_prices(codec.model.counts, codec.qualities)
     bits = sum(prices[m][indices[..., m]].sum() for m in range(codec.qualities))
     return np.sum((picture.astype(float) - image) ** 2) + WEIGHT * bits
 
@@ -50,7 +50,8 @@ def chosen_without_context(codec, image, steps):
     """Indices at fixed frequencies after `steps`; what is coded has the MIM's prices."""
     settings = codec.encode(image, rate_weight=WEIGHT, refinement_steps=steps).settings
     latents, weight = codec.refined(image, codec.encode_latents(image), settings)
-    penalties = np.float32(weight)[:, None] * static_prices(codec.model.counts)
+    prices = static_prices(codec.model.counts, codec.qualities)
+    penalties = np.float32(weight)[:, None] * prices
     norms = np.sum(codec.codebooks**2, -1)
     inner = np.einsum("hwmd,mkd->hwmk", latents, codec.codebooks)
     return np.argmin(255.0**2 * (norms - 2 * inner) + penalties, -1).astype(np.int32)
@@ -89,6 +90,28 @@ def test_nothing_is_refined_where_it_is_not_asked_for(stored, codec, image):
 
 def test_refinement_is_no_part_of_what_a_model_decodes(stored, codec):
     assert refining(stored, 2, 400.0).model.fingerprint == codec.model.fingerprint
+
+
+def test_prices_are_those_of_the_quality_in_use(stored, image):
+    m, k = stored.counts.shape
+    counts = np.random.default_rng(0).integers(0, 1000, (m, m, k))
+    counts[2] = stored.counts
+    together, apart = refining(stored, 1, 400.0), refining(replace(stored, counts=counts), 1, 400.0)
+    for quality, equal in ((2, False), (3, True), (4, False)):
+        options = {"quality": quality, "rate_weight": 3000.0}
+        files = [codec.compress(image, **options) for codec in (together, apart)]
+        assert (files[0] == files[1]) == equal
+        assert together.decompress(files[1]).shape == image.shape
+
+
+def test_a_codeword_that_a_quality_never_chose_still_has_a_price():
+    counts = np.zeros((3, 3, 8), np.int64)
+    counts[1, 0, 2] = 10**6
+    prices = static_prices(counts, 2)
+    assert prices.shape == (3, 8)
+    assert prices[0].argmin() == 2 and prices[0].max() == 16
+    np.testing.assert_allclose(prices[1], 3)
+    np.testing.assert_allclose(static_prices(counts, 1), 3)
 
 
 @pytest.mark.parametrize("steps", [-1, 101, 1.5])

@@ -62,6 +62,25 @@ def test_every_quality_decodes_and_costs_more_than_the_one_before(codec, photo):
     assert sizes == sorted(set(sizes))
 
 
+def test_a_model_that_knows_the_quality_decodes_files_of_every_one(told_codec, photo):
+    for quality in range(1, told_codec.qualities + 1):
+        data = told_codec.compress(photo, quality=quality)
+        expected = reconstruct(told_codec, photo, quality)
+        np.testing.assert_array_equal(told_codec.decompress(data), expected)
+
+
+def test_told_another_quality_the_model_expects_others(told_codec, photo):
+    """The same first sub-quantizer, by itself and with three more."""
+    one, four = (
+        told_codec.encode(photo, quality=q, schedule="one_shot", rate_weight=0.0) for q in (1, 4)
+    )
+    np.testing.assert_array_equal(one.indices[..., 0], four.indices[..., 0])
+    assert np.abs(one.index_bits[..., 0] - four.index_bits[..., 0]).max() > 0.1
+    contexts = [told_codec.programs.unknown_context(q) for q in (1, 4, 1)]
+    assert (contexts[0] != contexts[1]).any()
+    assert contexts[0] is contexts[2]
+
+
 @pytest.mark.parametrize(
     "schedule",
     ["one_shot", "raster", "quincunx(levels=2)", "checkerboard*codebook_major(groups=2)"],

@@ -95,6 +95,31 @@ def test_refinement_is_exported_for_models_that_have_it(stored, codec, image, tm
     np.testing.assert_array_equal(codec.decompress(encoded.data), expected)
 
 
+def test_a_model_that_knows_the_quality_is_told_it_in_every_runtime(told_folder, told_codec, image):
+    runtime = load_codec(told_folder)
+    for quality in range(1, runtime.qualities + 1):
+        contexts = [each.programs.unknown_context(quality) for each in (told_codec, runtime)]
+        np.testing.assert_array_equal(*contexts)
+        side = contexts[0].shape[0] + 2
+        window = np.random.default_rng(quality).integers(-1, 16, (side, side, 4), np.int32)
+        told = [each.programs.context(window, np.int32(quality)) for each in (told_codec, runtime)]
+        np.testing.assert_array_equal(*told)
+        for options in ({}, {"stages": 2}):
+            data = runtime.compress(image, quality=quality, **options)
+            bits = [each.info(data).stage_bits for each in (told_codec, runtime)]
+            np.testing.assert_array_equal(*bits)
+
+
+def test_what_is_told_of_a_model_is_in_its_manifest(told_folder):
+    manifest = json.loads((told_folder / "manifest.json").read_text())
+    visible, quality = manifest["programs"]["context"]["inputs"]
+    assert visible["name"] == "visible"
+    assert quality == {"name": "quality", "shape": [], "dtype": "int32", "range": [1, 4]}
+    assert manifest["codeword_counts"]["shape"] == [4, 4, 16]
+    counts = np.random.default_rng(0).integers(0, 1000, (4, 4, 16))
+    np.testing.assert_array_equal(load_codec(told_folder).model.counts, counts)
+
+
 def test_a_file_of_another_model_is_refused(onnx_codec, other_model, image):
     from pqmim_jax import Codec
 
@@ -104,10 +129,12 @@ def test_a_file_of_another_model_is_refused(onnx_codec, other_model, image):
 
 def test_the_manifest_describes_every_program(manifest, stored):
     section = stored.config["autoencoder"]
-    assert manifest["format"] == "pqmim-export/2"
+    assert manifest["format"] == "pqmim-export/3"
     assert manifest["fingerprint"] == f"{stored.fingerprint:08x}"
     assert manifest["decoder"] == f"{stored.decoder:04x}"
     assert manifest["codebooks"]["shape"] == [4, 16, 4]
+    assert manifest["codeword_counts"]["shape"] == [4, 16]
+    assert [each["name"] for each in manifest["programs"]["context"]["inputs"]] == ["visible"]
     assert manifest["config"]["filter_halo"] == 0  # no filter here
     first = manifest["programs"]["encode"][0]["inputs"]
     pixels = [f"{section['f']}*rows", f"{section['f']}*cols", 3]

@@ -155,13 +155,17 @@ DAMAGES = {
     "another fingerprint": (edited(lambda m: m.update(fingerprint="0"), seal=False), "changed aft"),
     "no fingerprint": (edited(lambda m: m.update(fingerprint="x")), "damaged: ValueError"),
     "no decoder digest": (edited(lambda m: m.pop("decoder")), "damaged: KeyError"),
-    "an export of before": (edited(lambda m: m.update(format="pqmim-export/1")), "export/1"),
+    "an export of before": (edited(lambda m: m.update(format="pqmim-export/2")), "export/2"),
     "a hash": (edited(lambda m: m["files"]["head.onnx"].update(sha256="0")), "SHA-256"),
     "no length": (edited(unlisted_length), "damaged: KeyError"),
     "no config": (edited(lambda m: m.pop("config")), "damaged: KeyError"),
     "no decoder": (edited(lambda m: m["programs"].update(decode=[])), "no segments"),
     "another window": (edited(lambda m: m["config"].update(window=9)), "'context' is not of the"),
     "no head": (edited(lambda m: m["programs"].pop("head")), "damaged"),
+    "another quality": (
+        edited(lambda m: m["config"].update(mim_knows_quality=True)),
+        "'context' is not of the",
+    ),
     "another version": (edited(lambda m: m["config"].update(autoencoder_halo=9)), "version"),
     "windows": (edited(lambda m: m["config"].pop("filter_halo")), "version: no usable filter_halo"),
     "repeated edges": (edited(lambda m: m["config"].pop("outside")), "outside is None, here zero"),
@@ -169,6 +173,14 @@ DAMAGES = {
     "a file too many": (edited(lambda m: m["files"].update(x={"bytes": 0})), "x: No such file"),
     "an unlisted file": (edited(lambda m: m["files"].pop("head.onnx")), "does not list"),
     "codebooks of another shape": (edited(lambda m: m["codebooks"].update(shape=[1])), "codebooks"),
+    "counts of another shape": (
+        edited(lambda m: m["codeword_counts"].update(shape=[1])),
+        "codeword_counts",
+    ),
+    "counts that are none": (
+        edited(lambda m: m["codeword_counts"].update(dtype="<f4")),
+        "not natural numbers",
+    ),
     "a head of another shape": (
         edited(lambda m: m["programs"]["head"]["outputs"][0].update(shape=[128, 15])),
         "'head' is not of the shapes",
@@ -188,6 +200,10 @@ DAMAGES = {
     "a missing program": (lambda f: (f / "head.onnx").unlink(), "head.onnx: No such file"),
     "a cut program": (lambda f: resize(f / "head.onnx", 99), "head.onnx has 99 bytes"),
     "a changed program": (lambda f: flip_a_byte(f / "head.onnx"), "head.onnx is not the file"),
+    "changed counts": (
+        lambda f: flip_a_byte(f / "codeword_counts.bin"),
+        "codeword_counts.bin is not",
+    ),
     "changed codebooks": (lambda f: flip_a_byte(f / "codebooks.bin"), "codebooks.bin is not"),
 }
 

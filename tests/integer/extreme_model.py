@@ -61,9 +61,23 @@ def block(rng, c, heads, side, plain, attends, converted):
 
 
 def tree_of(
-    seed=0, c=32, heads=2, depth=2, side=6, m=3, k=16, e=8, hidden=16, plain=True, converted=False
+    seed=0,
+    c=32,
+    heads=2,
+    depth=2,
+    side=6,
+    m=3,
+    k=16,
+    e=8,
+    hidden=16,
+    plain=True,
+    converted=False,
+    told=False,
 ):
-    """Integers of a MIM: every weight, and every entry of an embedding, at the end of its range."""
+    """Integers of a MIM: every weight, and every entry of an embedding, at the end of its range.
+
+    `told`: it knows the quality.
+    """
     rng = np.random.default_rng(seed)
     ends = np.array([-128, 127], np.int8)
     head = {
@@ -78,13 +92,17 @@ def tree_of(
         f"block_{i}": block(rng, c, heads, side, plain, plain or i % 2 == 1, converted)
         for i in range(depth)
     }
-    return {
+    tree = {
         "embedding": rng.choice(ends, (m, k + 1, e)),
         "stem": layer(rng, (m * e,), c, 3, top=127),
         **blocks,
         "read": read(rng, plain),
         "head": head,
     }
+    if told:
+        ends = np.array([-32768, 0, 32767], np.int16)
+        tree["quality"] = {"embedding": rng.choice(ends, (m, c))}
+    return tree
 
 
 def programs(tree, heads=2, side=6, halo=1):
@@ -93,7 +111,11 @@ def programs(tree, heads=2, side=6, halo=1):
     mim, numbers = IntegerMim(heads, depth), carried(tree)
     trunk = laid_out({key: value for key, value in numbers.items() if key != "head"}, side)
     head = {**numbers["head"], "embedding": numbers["embedding"]}
-    return (lambda p, visible: mim.context(p, visible, halo), trunk), (mim.fixed_logits, head)
+
+    def context(p, visible, quality=None):
+        return mim.context(p, visible, quality, halo)
+
+    return (context, trunk), (mim.fixed_logits, head)
 
 
 def windows(tree, n, side=6, seed=1):

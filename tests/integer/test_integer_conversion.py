@@ -25,11 +25,14 @@ def lively(sections):
     section = ConfigDict(sections["autoencoder"])
     model = build_mim(ConfigDict(sections["mim"]), section)
     grid = jnp.zeros((1, SIDE, SIDE, section.num_codebooks), jnp.int32)
-    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), grid, grid))["params"]
-    rng = np.random.default_rng(0)
+    quality = jnp.ones(1, jnp.int32)
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), grid, grid, quality))["params"]
+    rng, other = np.random.default_rng(0), np.random.default_rng(1)
 
     def draw(path, leaf):
         name = path[-1].key
+        if path[0].key == "quality":  # the rest is as without it
+            return 0.3 * other.normal(size=leaf.shape).astype(np.float32)
         noise = rng.normal(size=leaf.shape).astype(np.float32)
         if name in ("scale", "local_scale", "mlp_scale", "attention_scale"):
             return 0.6 + 0.2 * noise
@@ -56,6 +59,8 @@ def noise_windows(n=6):
         {"trunk": "lean", "depth": 3, "width": 48, "heads": 3},
         {"trunk": "plain", "depth": 1, "width": 48, "heads": 3, "head": "independent"},
         {"trunk": "plain", "depth": 0},
+        {"trunk": "lean", "depth": 2, "knows_quality": True},
+        {"trunk": "plain", "depth": 1, "knows_quality": True},
     ],
     ids=str,
 )
@@ -68,6 +73,25 @@ def test_integers_cost_few_bits(mim):
     assert abs(integer_stage.cost(sections, params, tree, windows)) < 0.01
     rough = {**tree, "embedding": (tree["embedding"] // 64 * 64).astype(np.int8)}
     assert abs(integer_stage.cost(sections, params, rough, windows)) > 0.01
+
+
+def test_integers_know_the_quality_as_the_floats_do():
+    sections = sections_of(trunk="lean", depth=2, knows_quality=True)
+    params, windows = lively(sections), noise_windows()
+    tree = integer_stage.convert(sections, params, windows)
+    table = tree["quality"]["embedding"]
+    assert (table.dtype, table.shape) == (np.int16, (4, 32))
+    deaf = {**tree, "quality": {"embedding": np.zeros_like(table)}}
+    assert abs(integer_stage.cost(sections, params, deaf, windows)) > 0.01
+    turned = {**tree, "quality": {"embedding": table[::-1]}}
+    assert abs(integer_stage.cost(sections, params, turned, windows)) > 0.01
+    untrained = {**params, "quality": {"embedding": np.zeros((4, 32), np.float32)}}
+    untrained = integer_stage.convert(sections, untrained, windows)
+    assert not untrained["quality"]["embedding"].any()
+
+
+def test_a_window_tells_its_quality():
+    assert integer_stage.qualities_of(noise_windows(4)).tolist() == [4, 2, 3, 1]
 
 
 def test_the_conversion_is_the_same_every_time():

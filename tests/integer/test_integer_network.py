@@ -24,6 +24,7 @@ KINDS = {
     "lean": {"plain": False},
     "wide": {"c": 48, "heads": 3, "m": 5, "side": 8, "converted": True},
     "shallow": {"depth": 0},
+    "told": {"plain": False, "told": True},
 }
 
 
@@ -34,8 +35,9 @@ def all_logits(kind, run):
     side, m = options.get("side", 6), options.get("m", 3)
     (context, trunk), (head, params) = programs(tree, options.get("heads", 2), side)
     contexts, logits = [], []
-    for window in windows(tree, 3, side):
-        contexts.append(np.asarray(run(context, trunk, window)))
+    for quality, window in enumerate(windows(tree, 3, side), start=1):
+        told = [np.int32(quality)] if "quality" in tree else []
+        contexts.append(np.asarray(run(context, trunk, window, *told)))
         rows = contexts[-1].reshape(-1, contexts[-1].shape[-1])
         known = window[1:-1, 1:-1].reshape(-1, m)
         for i in range(m):
@@ -119,6 +121,15 @@ def logits_of(bias):
     return {"bias": np.full((3, 16), bias, np.int32), "shift": np.zeros((3, 16), np.int8)}
 
 
+def told(table):
+    return {"quality": {"embedding": table}}
+
+
+def far_beyond_the_residual_stream(tree):
+    tree["stem"]["shift"].fill(-8)
+    tree |= told(np.zeros((3, 32), np.int16))
+
+
 def broken(change):
     tree = tree_of()
     change(tree)
@@ -137,11 +148,36 @@ def broken(change):
         (lambda t: t["head"]["output"].update(logits_of(2**21)), "head/output: logits"),
         (lambda t: t["head"].pop("output"), "output"),
         (lambda t: t["stem"].update(weights=t["stem"]["weights"].astype(np.int16)), "stem/weights"),
+        (
+            lambda t: t.update(told(np.zeros((3, 32), np.int32))),
+            "quality/embedding: not .* 16 bits",
+        ),
+        (lambda t: t.update(told(np.zeros((2, 32), np.int16))), r"embedding: not \(3, 32\) values"),
+        (far_beyond_the_residual_stream, "quality: numbers of its sums"),
     ],
 )
 def test_weights_that_break_a_bound_are_refused(change, place):
     with pytest.raises(ModelError, match=place):
         bounds.check(broken(change), 6)
+
+
+def test_the_quality_is_added_before_the_residual_stream_is_clipped():
+    """Every quality its own row, whichever runtime; equal rows, equal contexts."""
+    tree = tree_of(plain=False, told=True)
+    window = windows(tree, 1)[0]
+
+    def contexts(tree, run):
+        (context, trunk), _ = programs(tree)
+        return [np.asarray(run(context, trunk, window, np.int32(q))) for q in (1, 2, 3)]
+
+    found = contexts(tree, in_jax)
+    for a, b in zip(found, contexts(tree, in_onnx), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all((found[i] != found[i - 1]).any() for i in range(3))
+    none = {**tree, **told(np.zeros((3, 32), np.int16))}
+    (context, trunk), _ = programs({key: none[key] for key in none if key != "quality"})
+    for found in contexts(none, in_jax):
+        np.testing.assert_array_equal(found, in_jax(context, trunk, window))
 
 
 def test_a_window_too_large_for_its_sums_is_refused():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pqmim_jax.masking import stage_map
-from pqmim_jax.masking.training import sample_mask
+from pqmim_jax.masking.training import TrainingMask, sample_mask
 
 M = 4
 GRID = (6, 6, M)
@@ -100,6 +100,7 @@ def test_lower_qualities_drop_the_last_sub_quantizers():
     expected = np.arange(M) < quality[:, None]
     np.testing.assert_array_equal(exists, np.broadcast_to(expected[:, None, None], exists.shape))
     assert set(quality) == set(range(1, M + 1))
+    np.testing.assert_array_equal(TrainingMask(visible, target).quality, quality)
 
 
 def test_masks_are_a_function_of_the_key():

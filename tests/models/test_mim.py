@@ -13,6 +13,7 @@ from pqmim_jax.models import build_mim
 
 M, K = 3, 5
 GRID = (1, 3, 4, M)
+QUALITY = np.full(1, M, np.int32)
 HEADS = ("independent", "depth")
 
 
@@ -39,15 +40,14 @@ class Mim:
         codes = ConfigDict({"num_codebooks": M, "num_codewords": K})
         self.model = build_mim(section(head=head, dtype=dtype), codes)
         zeros = jnp.zeros(GRID, jnp.int32)
-        shapes = jax.eval_shape(self.model.init, jax.random.key(0), zeros, zeros)["params"]
+        shapes = jax.eval_shape(self.model.init, jax.random.key(0), zeros, zeros, QUALITY)["params"]
         rng = np.random.default_rng(0)
         self.params = jax.tree.map(
             lambda a: jnp.asarray(0.5 * rng.normal(size=a.shape), jnp.float32), shapes
         )
-        self.all = jax.jit(functools.partial(self.model.apply, {"params": self.params}))
-        self.context = jax.jit(
-            functools.partial(self.model.apply, {"params": self.params}, method="context")
-        )
+        apply = functools.partial(self.model.apply, {"params": self.params})
+        self.all = jax.jit(lambda visible, indices: apply(visible, indices, QUALITY))
+        self.context = jax.jit(lambda visible: apply(visible, QUALITY, method="context"))
         self.one = jax.jit(
             functools.partial(self.model.apply, {"params": self.params}, method="head_logits")
         )
@@ -140,7 +140,8 @@ def test_masks_have_embeddings_that_learn():
     @jax.jit
     def table_gradient(params):
         def loss(params):
-            log_p = jax.nn.log_softmax(model.model.apply({"params": params}, visible, indices))
+            logits = model.model.apply({"params": params}, visible, indices, QUALITY)
+            log_p = jax.nn.log_softmax(logits)
             picked = jnp.take_along_axis(log_p, jnp.asarray(indices)[..., None], -1)[..., 0]
             return -jnp.sum(jnp.where(hidden, picked, 0))
 
@@ -157,6 +158,37 @@ def test_sub_quantizers_do_not_share_embeddings():
     b = a.copy()
     a[..., 0], b[..., 1] = 2, 2
     assert np.abs(np.asarray(mim("depth").context(a) - mim("depth").context(b))).max() > 1e-3
+
+
+@pytest.mark.parametrize("trunk", ["plain", "lean"])
+def test_a_model_that_knows_the_quality_learns_what_it_means(trunk):
+    codes = ConfigDict({"num_codebooks": M, "num_codewords": K})
+    model = build_mim(section(trunk=trunk, depth=2, knows_quality=True), codes)
+    visible, _ = masked_at_random(random_indices())
+    batch = np.repeat(visible, M, axis=0)
+    qualities = np.arange(1, M + 1, dtype=np.int32)
+    params = model.init(jax.random.key(0), batch, batch, qualities)["params"]
+    table = params["quality"]["embedding"]
+    assert table.shape == (M, 8)
+
+    @jax.jit
+    def logits_of(table, qualities):
+        told = {**params, "quality": {"embedding": table}}
+        return model.apply({"params": told}, batch, batch, qualities)
+
+    same = np.asarray(logits_of(table, qualities))
+    np.testing.assert_array_equal(same[:1], same[1:2])
+    np.testing.assert_array_equal(same[:1], same[2:])
+    trained = np.random.default_rng(0).normal(size=table.shape).astype(np.float32)
+    several = np.asarray(logits_of(trained, qualities))
+    for i in range(M):
+        alone = np.asarray(logits_of(trained, np.full(M, qualities[i])))
+        np.testing.assert_allclose(several[i], alone[0], atol=1e-5)
+        assert np.abs(several[i] - several[i - 1]).max() > 1e-3
+    ignorant = build_mim(section(trunk=trunk, depth=2), codes)
+    rest = {name: value for name, value in params.items() if name != "quality"}
+    before = ignorant.apply({"params": rest}, batch, batch, qualities)
+    np.testing.assert_allclose(before, same, atol=1e-5)
 
 
 def test_an_unknown_head_is_refused():

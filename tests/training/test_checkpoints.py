@@ -2,11 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from ml_collections import ConfigDict
 
 from pqmim_jax.training.checkpoints import Checkpoints, restore_params
+from pqmim_jax.training.codebook_state import CodebookState, initial_state
 from pqmim_jax.training.state import TrainState
 
 
@@ -68,3 +70,29 @@ def test_a_checkpoint_from_before_there_were_discriminators_is_restored(tmp_path
     state, _ = checkpoints.restore(jax.eval_shape(lambda: TrainState(**fields)))
     checkpoints.close()
     assert (int(state.step), float(state.params["w"]), state.discriminator) == (4, 2.0, None)
+
+
+@pytest.mark.parametrize("by_quality", [False, True])
+def test_a_checkpoint_holds_shares_by_quality_where_they_are_kept(tmp_path, by_quality):
+    usage = initial_state(jnp.ones((2, 4, 3)), 64, by_quality=by_quality)
+    fields = {"step": jnp.int32(4), "params": {"w": jnp.float32(2)}, "opt_state": ()}
+    if by_quality:
+        fields["codebook"] = {"counts": usage.counts, "sums": usage.sums, "shares": usage.shares}
+    else:  # as files were before there were any
+        fields["codebook"] = {"counts": usage.counts, "sums": usage.sums}
+    options = ConfigDict({"every": 1, "kept": 2, "keep_every": 0, "best": 0})
+    state = TrainState(jnp.int32(4), {"w": jnp.float32(2)}, (), usage)
+    with ocp.CheckpointManager(tmp_path / "old") as manager:
+        saved = ocp.args.Composite(
+            state=ocp.args.StandardSave(fields), data=ocp.args.JsonSave({"taken": 1})
+        )
+        manager.save(4, args=saved)
+    checkpoints = Checkpoints(tmp_path / "new", options, "validation/mse")
+    checkpoints.save(4, state, {"taken": 1}, None)
+    checkpoints.close()
+    for folder in ("old", "new"):
+        checkpoints = Checkpoints(tmp_path / folder, options, "validation/mse")
+        restored, _ = checkpoints.restore(jax.eval_shape(lambda: state))
+        checkpoints.close()
+        assert isinstance(restored.codebook, CodebookState)
+        jax.tree.map(np.testing.assert_array_equal, restored.codebook, usage)

@@ -54,6 +54,10 @@ def test_what_needs_pictures_is_refused(tiny_config):
     with pytest.raises(ConfigError, match="rate_scale must be 0"):
         code_stage(tiny_config, tiny_config.autoencoder)
     tiny_config.mim_training.rate_scale = 0.0
+    tiny_config.codec.counts_by_quality = True
+    with pytest.raises(ConfigError, match="counts_by_quality must be False"):
+        code_stage(tiny_config, tiny_config.autoencoder)
+    tiny_config.codec.counts_by_quality = False
     tiny_config.validation.source = "folder:somewhere"
     with pytest.raises(ConfigError, match="where the MIM trains on indices"):
         code_stage(tiny_config, tiny_config.autoencoder)

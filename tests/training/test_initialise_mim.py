@@ -37,9 +37,10 @@ def logits_of(request, codebooks, counts):
     model = build_mim(section, ConfigDict({"num_codebooks": M, "num_codewords": K}))
     zeros = jnp.zeros(GRID, jnp.int32)
     key = jax.random.key(0, impl="unsafe_rbg")
-    params = jax.jit(model.init)(key, zeros, zeros)["params"]
+    quality = jnp.full(1, M)
+    params = jax.jit(model.init)(key, zeros, zeros, quality)["params"]
     params = initialise(model, params, counts, codebooks, jax.random.key(1))
-    return jax.jit(lambda visible, indices: model.apply({"params": params}, visible, indices))
+    return jax.jit(lambda *grids: model.apply({"params": params}, *grids, quality))
 
 
 def test_predictions_start_near_the_codewords_frequencies(logits_of, counts):

@@ -126,6 +126,22 @@ def test_files_of_the_new_model_are_as_long_and_decode_to_another_picture(
     assert np.any(np.asarray(pictures[0]) != np.asarray(pictures[1]))
 
 
+def test_counts_by_quality_price_codewords_and_stay_with_the_model(config, start_model, tmp_path):
+    old = model_store.load_model(start_model)
+    codec = {**old.config["codec"], "counts_by_quality": True, "rate_weights": [3e6, 1e6]}
+    counts = np.random.default_rng(0).integers(0, 99, (2, *old.counts.shape))
+    parts = ({**old.config, "codec": codec}, old.autoencoder, old.mim, counts)
+    model_store.save_model(tmp_path / "start", *parts)
+    options = config.perceptual_training
+    options.update(lpips_weight=0.0, adversarial_weight=0.0, adaptive_weight=False)
+    options.update(steps=2, rate_scale=1.0, start_from=str(tmp_path / "start"))
+    train(config, tmp_path / "run")
+    after = model_store.load_model(tmp_path / "run")
+    np.testing.assert_array_equal(after.counts, counts)
+    assert after.config["codec"] == codec
+    assert after.decoder != model_store.load_model(tmp_path / "start").decoder
+
+
 def test_a_post_filter_joins_a_model_that_has_none(config, start_model, tmp_path):
     options = config.perceptual_training
     options.update(post_filter_width=4, lpips_weight=0.0, adversarial_weight=0.0, warmup_steps=0)

@@ -12,7 +12,7 @@ from pqmim_jax.cli import main
 from pqmim_jax.codec import Codec
 from pqmim_jax.runtime import load_codec
 from pqmim_jax.runtime.manifest import KINDS, read_manifest
-from pqmim_jax.training import mim_stage
+from pqmim_jax.training import mim_stage, pqvae_stage
 from pqmim_jax.training.checkpoints import restore_params
 from pqmim_jax.training.config import ConfigError, from_json, to_json
 from pqmim_jax.training.interruption import Interrupted, TrainingError
@@ -134,6 +134,27 @@ def test_four_devices_train_what_one_does(uninterrupted, tiny_config, tmp_path):
                 np.testing.assert_allclose(a[name], b[name], rtol=1e-5, atol=1e-6, err_msg=name)
     weights = flat_weights(uninterrupted)
     assert np.linalg.norm(flat_weights(four) - weights) < 1e-3 * np.linalg.norm(weights)
+
+
+def test_a_run_that_tells_qualities_apart(tiny_config, tmp_path):
+    tiny_config.codec.update(counts_by_quality=True, rate_weights=(3e6, 1e6))
+    tiny_config.mim.update(knows_quality=True, trunk="lean", depth=1)
+    tiny_config.validation.source = tiny_config.data.source
+    for section in (tiny_config.pqvae_training, tiny_config.mim_training):
+        section.update(rate_scale=1.0, full_quality_share=0.3)
+    assert pqvae_stage.pqvae_stage(tiny_config).state_shapes().codebook.shares.shape == (2, 2, 8)
+    train(tiny_config, tmp_path)
+    model = model_store.load_model(tmp_path)
+    assert model.config["mim"]["knows_quality"] is True
+    assert model.counts.shape == (2, 2, 8)
+    assert model.counts.sum(-1).tolist() == [[8 * 16, 0], [8 * 16] * 2]
+    assert np.abs(model_store.load_float_mim(tmp_path)["quality"]["embedding"]).max() > 0
+    codec = Codec.of(model)
+    picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    for quality in (1, 2):
+        encoded = codec.encode(picture, quality=quality)
+        expected = codec.decode_indices(encoded.indices, quality, (30, 40))
+        np.testing.assert_array_equal(codec.decompress(encoded.data), expected)
 
 
 def test_a_diverging_run_says_so_and_keeps_its_checkpoints(tiny_config, tmp_path):

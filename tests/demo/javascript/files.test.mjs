@@ -10,17 +10,19 @@ const { Codec } = await load("codec/codec.js");
 const { Codebooks } = await load("codec/codebooks.js");
 const { CodingOrder } = await load("codec/order.js");
 const { checkHeader, checkLength, readContent } = await load("codec/reading.js");
-const { checkManifest } = await load("codec/programs.js");
-const { WindowGrid } = await load("codec/windows.js");
+const { Programs, checkManifest } = await load("codec/programs.js");
+const { KnownIndices, WindowGrid } = await load("codec/windows.js");
 const { writeFile } = await load("codec/writing.js");
 
 /** A model that says what the real one said, in the same order. */
 class RecordedModel {
-  constructor(chunks) {
+  constructor(chunks, quality) {
     this.rest = [...chunks];
+    this.quality = quality;
   }
 
-  async contexts() {
+  async contexts(grid, origins, known, quality) {
+    assert.equal(quality, this.quality);
     return null;
   }
 
@@ -55,7 +57,8 @@ function indicesOf(known) {
 
 const read = (file, header, payload, order, codebooks) => {
   checkLength(header, order, file.K, payload.data.length);
-  return readContent(new RecordedModel(file.chunks), codebooks, order, header, payload, async () => {});
+  const model = new RecordedModel(file.chunks, header.quality);
+  return readContent(model, codebooks, order, header, payload, async () => {});
 };
 
 test("files decode to the indices of Python", async () => {
@@ -74,7 +77,7 @@ test("the same latents give the same files", async () => {
     const { header, order, codebooks } = setUp(file);
     if (header.stages !== null) continue;
     const { data } = await writeFile(
-      new RecordedModel(file.chunks), codebooks, order, { ...header, checkPeriod: null },
+      new RecordedModel(file.chunks, header.quality), codebooks, order, { ...header, checkPeriod: null },
       array(Float32Array, file.latents), file.rate_weight, new Map(), null,
     );
     assert.deepEqual(data, array(Uint8Array, file.data));
@@ -149,11 +152,11 @@ test("a manifest that lacks something is one clear error", () => {
   sizes.push("autoencoder_halo", "filter_halo", "mim_width");
   const config = { ...Object.fromEntries(sizes.map((name) => [name, 4])), outside: "zero" };
   const digests = { fingerprint: "0000053e", decoder: "00a1" };
-  const manifest = { format: "pqmim-export/2", kind: "onnx", config, ...digests };
+  const manifest = { format: "pqmim-export/3", kind: "onnx", config, ...digests };
   checkManifest(manifest);
   const refused = (changes, message) =>
     assert.throws(() => checkManifest({ ...manifest, ...changes }), { name: "ModelError", message });
-  refused({ format: "pqmim-export/1" }, /not of the format "pqmim-export\/2"/);
+  refused({ format: "pqmim-export/2" }, /not of the format "pqmim-export\/3"/);
   refused({ kind: "stablehlo" }, /needs "onnx"/);
   for (const fingerprint of ["xyz", "53e", undefined]) refused({ fingerprint }, /fingerprint/);
   for (const decoder of ["000000a1", "g", undefined]) refused({ decoder }, /decoder/);
@@ -161,4 +164,28 @@ test("a manifest that lacks something is one clear error", () => {
   refused({ config: { ...config, outside: undefined } }, /another version/);
   for (const name of sizes) refused({ config: { ...config, [name]: "4" } }, new RegExp(`config.${name}$`));
   assert.throws(() => checkManifest(null), { name: "ModelError" });
+});
+
+test("a model is told the quality if its program asks for it", async () => {
+  const grid = new WindowGrid({ height: 8, width: 8, f: 2, window: 4, halo: 1 });
+  const visible = { name: "visible", shape: [6, 6, 1], dtype: "int32" };
+  const quality = { name: "quality", shape: [], dtype: "int32" };
+  const fed = async (inputs) => {
+    const seen = [];
+    const create = async () => ({
+      run: async (feeds) => {
+        seen.push(feeds);
+        return { context: { data: new Uint8Array(16) } };
+      },
+    });
+    const Tensor = class { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } };
+    const context = { file: "context.onnx", inputs, outputs: [{ name: "context" }] };
+    const manifest = { config: { window: 4, mim_width: 1 }, programs: { context } };
+    const programs = new Programs({ Tensor, InferenceSession: { create } }, manifest, async () => null);
+    await programs.contexts(grid, [[0, 0]], new KnownIndices(grid, 1), 7, false);
+    return seen;
+  };
+  assert.deepEqual(Object.keys((await fed([visible]))[0]), ["visible"]);
+  const [{ quality: told }] = await fed([visible, quality]);
+  assert.deepEqual([told.type, [...told.data], told.dims], ["int32", [7], []]);
 });

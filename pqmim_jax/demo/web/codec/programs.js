@@ -4,7 +4,7 @@ import { ModelError } from "../format/errors.js";
 import { cumulativeTables } from "../format/pmf.js";
 import { forEachToken } from "./order.js";
 
-const FORMAT = "pqmim-export/2";
+const FORMAT = "pqmim-export/3";
 const SIZES = [
   ...["f", "num_codebooks", "num_codewords", "codeword_dim", "window", "halo"],
   ...["autoencoder_halo", "filter_halo", "mim_width"],
@@ -80,7 +80,8 @@ export class Programs {
   }
 
   /**
-   * Runs a segment with its inputs in the manifest's order; resolves to its outputs' arrays.
+   * Runs a segment with its inputs in the manifest's order; resolves to its outputs' arrays. Inputs
+   * that it does not have are left out: most models do not know the quality.
    * @param {number[]} region rows and columns of tokens; of the head, their number
    */
   async run(segment, inputs, region = []) {
@@ -95,8 +96,8 @@ export class Programs {
     return segment.outputs.map(({ name }) => results[name].data);
   }
 
-  /** Context vectors of all tokens of some windows, given what is known. */
-  async contexts(grid, origins, known, isFirst) {
+  /** Context vectors of all tokens of some windows, given what is known, for files of a quality. */
+  async contexts(grid, origins, known, quality, isFirst) {
     const { window, mim_width: width } = this.config;
     let count = 0;
     forEachToken(grid, origins, () => count++);
@@ -107,7 +108,7 @@ export class Programs {
       // Before the first stage all windows look alike: one run serves them all.
       if (!isFirst || inner === null) {
         const visible = known.windowOf(isFirst ? [0, 0] : origin);
-        [inner] = await this.run(this.programs.context, [visible]);
+        [inner] = await this.run(this.programs.context, [visible, [quality]]);
       }
       contexts ??= new inner.constructor(count * width);
       const [rows, columns] = grid.extent(origin);

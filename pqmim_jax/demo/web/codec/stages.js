@@ -1,7 +1,8 @@
 // Stage by stage through the code grid: the loop that encoder and decoder share.
 //
 // `model` offers
-//   contexts(grid, origins, known, isFirst) -> context vectors of all tokens of these windows
+//   contexts(grid, origins, known, quality, isFirst) -> context vectors of all tokens of these
+//     windows
 //   tables(contexts, members, known, m) -> Uint32Array of (K + 1) entries for each member
 // both asynchronously; `known` of `tables` is an Int32Array of M indices a member.
 
@@ -40,10 +41,10 @@ export class StageView {
   async tables(block, chunk, known) {
     if (!this.#contexts.has(block)) {
       const origins = this.order.blocks[block];
-      const { grid } = this.order;
+      const { grid, quality } = this.order;
       this.#contexts.set(
         block,
-        await this.model.contexts(grid, origins, this.known, this.isFirst),
+        await this.model.contexts(grid, origins, this.known, quality, this.isFirst),
       );
     }
     const rows = knownOf(known, chunk);
