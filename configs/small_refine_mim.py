@@ -5,7 +5,7 @@ Starts from the MIM that configs/small_mim.py trained on a processor:
     pqmim train --config=configs/small_refine_mim.py --workdir=runs/refined \\
         --config.mim_training.start_from=runs/small --config.data.source=folder:COPIES
 
-Targets are chosen by frequencies for the first 60% of the steps (`static_steps`): chosen by the
+Targets are chosen by frequencies for the first 60% of the training (`static_share`): chosen by the
 MIM's own bits from the start they never made it look at other tokens (see the model's card). Half
 of the masks are those that coding meets, half hide whole tokens.
 """
@@ -26,7 +26,7 @@ def get_config():
         initialise_images=512,
         rate_scale=0.77,
         nearest_share=0.1,
-        static_steps=2860,
+        static_share=0.6,
         schedule=config.codec.schedule,
         schedule_share=0.5,
         mask="power(exponent=2.2)*tokens",

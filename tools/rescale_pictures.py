@@ -10,7 +10,6 @@ An accelerator takes crops faster than processors can shrink them. With all copi
 
 import argparse
 import functools
-import math
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -19,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pqmim_jax.data.decode import DataError, Window, decode_image, resize_window
+from pqmim_jax.data.decode import DataError, decode_image
 from pqmim_jax.data.sources import FolderSource
+from pqmim_jax.data.tiles import rescaled, spread_scales
 
 
 def main() -> None:
@@ -46,48 +46,13 @@ def main() -> None:
     print(f"{len(paths)} photographs, {options.copies} copies each, {pixels / 1e6:.0f} megapixels")
 
 
-def copy_scales(
-    copies: int, smallest: float, largest: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Scales of the copies of a photograph: one in each of `copies` equal parts of the range.
-
-    Args:
-        copies: >= 1.
-        smallest: > 0.
-        largest: in [smallest, 1].
-        rng: where each scale's place in its part, log-uniform, comes from.
-
-    Returns:
-        (copies,) float64 ascending, output pixels per source pixel.
-    """
-    place = (np.arange(copies) + rng.random(copies)) / copies
-    return np.exp(math.log(smallest) + place * (math.log(largest) - math.log(smallest)))
-
-
-def rescaled(picture: np.ndarray, scale: float, min_side: int) -> np.ndarray:
-    """The picture shrunk by `scale`, or by less where a side would get below `min_side` pixels.
-
-    Args:
-        picture: uint8 (H, W, 3).
-        scale: in (0, 1].
-        min_side: in pixels; a picture that is smaller stays as it is.
-
-    Returns:
-        uint8 (H', W', 3); Pillow's bicubic filter, as in training.
-    """
-    height, width = picture.shape[:2]
-    scale = min(1.0, max(scale, min_side / min(height, width)))
-    whole = Window(0, 0, height, width)
-    return resize_window(picture, whole, round(height * scale), round(width * scale))
-
-
 def _write_copies(number: int, path: str, folder: Path, options: argparse.Namespace) -> int:
     """Writes all copies of one photograph; returns how many pixels they have."""
     picture = decode_image(path)
     rng = np.random.default_rng([options.seed, number])
     pixels = 0
     for i, scale in enumerate(
-        copy_scales(options.copies, options.min_scale, options.max_scale, rng)
+        spread_scales(options.copies, options.min_scale, options.max_scale, rng)
     ):
         copy = rescaled(picture, scale, options.min_side)
         # Uncompressed: reading them is what a run waits for before its first epoch.

@@ -45,7 +45,7 @@ def rescaled_crop(
     Raises:
         ValueError: the scales are not 0 < min_scale <= max_scale <= 1.
     """
-    _check_scales(min_scale, max_scale)
+    check_scales(min_scale, max_scale)
     height, width = image.shape[:2]
     scale = math.exp(rng.uniform(math.log(min_scale), math.log(max_scale)))
     window = min(round(size / scale), height, width)
@@ -135,7 +135,7 @@ def make_augmentation(
     if size < 1:
         raise ValueError(f"crop must be >= 1 pixel, got {size}")
     if name == "rescaled_crop":
-        _check_scales(min_scale, max_scale)
+        check_scales(min_scale, max_scale)
         crop = functools.partial(rescaled_crop, size=size, min_scale=min_scale, max_scale=max_scale)
     elif name == "random_resized_crop":
         crop = functools.partial(random_resized_crop, size=size)
@@ -153,7 +153,8 @@ def make_augmentation(
     return augment
 
 
-def _check_scales(min_scale: float, max_scale: float) -> None:
+def check_scales(min_scale: float, max_scale: float) -> None:
+    """ValueError unless 0 < min_scale <= max_scale <= 1."""
     if not 0 < min_scale <= max_scale <= 1:
         raise ValueError(
             f"scales must be 0 < min_scale <= max_scale <= 1, got {min_scale} and {max_scale}"

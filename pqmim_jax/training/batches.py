@@ -5,22 +5,30 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from pqmim_jax.data import eval_batches, train_iterator
+from pqmim_jax.data import eval_batches, load_tiles, train_iterator
 from pqmim_jax.training.config import ConfigError, to_json
 from pqmim_jax.training.sharding import local_rows
+from pqmim_jax.training.tiles import TileBatches
 
 # A stage's place decides about the seed of its data: new ones go to the end.
 STAGES = ("pqvae", "mim", "hyperprior", "perceptual")
 
 
 def stage_batches(config, stage: str, mesh: Mesh):
-    """Checkpointable iterator over this process's share of the batches of a stage."""
-    options = config[f"{stage}_training"]
+    """Checkpointable iterator over this process's share of the batches of a stage.
+
+    With `data.tile` a `TileBatches`, whose steps take their batches from its tiles.
+    """
+    options, seed = config[f"{stage}_training"], config.seed + STAGES.index(stage)
+    if config.data.tile:
+        if config.data.augmentation != "rescaled_crop":
+            raise ConfigError("data.tile needs data.augmentation=rescaled_crop")
+        return TileBatches(load_tiles(config.data, seed=seed), flip=config.data.flip)
     return train_iterator(
         _data_config(config, options.crop),
         batch_size=options.batch_size,
         rows=local_rows(options.batch_size, mesh),
-        seed=config.seed + STAGES.index(stage),
+        seed=seed,
     )
 
 

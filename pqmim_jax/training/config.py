@@ -4,10 +4,13 @@ import ast
 import difflib
 import importlib.util
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from ml_collections import ConfigDict, FrozenConfigDict
+
+from pqmim_jax.masking.terms import parse_term
 
 
 class ConfigError(ValueError):
@@ -35,7 +38,51 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> FrozenConfig
         if not sep:
             raise ConfigError(f"override {override!r} is not of the form --config.key=value")
         _assign(config, key, value)
+    apply_rate_law(config)
     return FrozenConfigDict(config)
+
+
+def apply_rate_law(config: ConfigDict) -> None:
+    """Fills `codec.rate_weights` by `codec.rate_law`, where there is one.
+
+    Raises:
+      ConfigError: the law is malformed, or there are other weights besides.
+    """
+    law = config.get("codec", {}).get("rate_law", "")
+    if not law:
+        return
+    try:
+        weights = law_weights(law, config.autoencoder.num_codebooks)
+    except ValueError as error:
+        raise ConfigError(f"codec.rate_law: {error}") from error
+    if config.codec.rate_weights and tuple(config.codec.rate_weights) != weights:
+        raise ConfigError("codec.rate_weights and codec.rate_law exclude each other: empty one")
+    config.codec.rate_weights = weights
+
+
+def law_weights(law: str, num_codebooks: int) -> tuple[float, ...]:
+    """Lambda of qualities 1..M by a law.
+
+    Args:
+      law: `exponential(last=..,slope=..,most=..)`: last * exp(slope * (M - q)), at most `most`.
+      num_codebooks: M.
+
+    Returns:
+      M values, rounded to tenths, in squared error (8-bit units, summed over a token) a bit.
+
+    Raises:
+      ValueError: not such a law.
+    """
+    defaults = {"exponential": {"last": "25", "slope": "0.16", "most": "12000"}}
+    _, values = parse_term(law, "law", defaults)
+    try:
+        last, slope, most = (float(values[name]) for name in ("last", "slope", "most"))
+    except ValueError as error:
+        raise ValueError(f"values of {law!r} must be numbers") from error
+    if not (0 < last <= most < math.inf and 0 <= slope < math.inf):
+        raise ValueError(f"{law!r} needs 0 < last <= most and slope >= 0")
+    below = range(num_codebooks - 1, -1, -1)
+    return tuple(round(min(most, last * math.exp(min(slope * q, 100))), 1) for q in below)
 
 
 def _run_config_file(path: Path) -> ConfigDict:

@@ -5,6 +5,10 @@ def optimisation(**overrides) -> dict:
     """Fields that all stages have, with their defaults; `overrides` replace or add some."""
     return {
         "steps": 1000,
+        # Seconds after which training ends, before `steps` if need be: the learning rate then falls
+        # by the share of the time, so that a limited time is a whole training. Counted from the
+        # first step, validation included, over all resumes; 0 = only `steps` counts.
+        "max_seconds": 0.0,
         "batch_size": 16,  # global
         "accumulate_steps": 1,  # parts that a batch is split into, one in memory at a time
         "remat": False,  # recompute blocks in the backward pass: less memory, more time

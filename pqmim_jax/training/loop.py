@@ -24,6 +24,8 @@ from pqmim_jax.training.sharding import local_rows, place_batch
 from pqmim_jax.training.stage import Layout, Stage, layout_of, lower_step
 from pqmim_jax.training.state import TrainState
 from pqmim_jax.training.throughput import Throughput, step_flops
+from pqmim_jax.training.tiles import on_tiles
+from pqmim_jax.training.time_limit import TimeLimit
 from pqmim_jax.training.validation import Validation
 
 
@@ -36,7 +38,7 @@ def run_stage(
     mesh: Mesh,
     directory: Any,
 ) -> TrainState:
-    """Trains until `stage.steps`, from the newest checkpoint in `directory` if there is one.
+    """Trains until `stage.steps` or `stage.max_seconds`, from the newest checkpoint there is.
 
     Order on resume: state and data position from the checkpoint, then the logs are cut back to
     that step, so a continued run writes what an uninterrupted one would.
@@ -46,7 +48,7 @@ def run_stage(
       start_values: fields of the first state that `stage.init` cannot make, as host arrays equal
         on all processes; only called when there is no checkpoint.
       batches: checkpointable iterator over this process's rows (`get_state`, `set_state`,
-        `close`).
+        `close`), or `TileBatches`.
       config: the run's config.
 
     Raises:
@@ -54,6 +56,8 @@ def run_stage(
         saved before stay.
       Interrupted: SIGTERM or Ctrl-C, after saving a checkpoint.
     """
+    if getattr(batches, "tiles", None) is not None:
+        stage, constants = on_tiles(stage, batches, mesh), (batches.tiles, *constants)
     layout = layout_of(stage, mesh, config.sharding_rules)
     checkpoints = Checkpoints(
         directory / "checkpoints", config.checkpoints, f"validation/{stage.score}"
@@ -62,7 +66,7 @@ def run_stage(
     try:
         state = _start(checkpoints, stage, layout, start_values, batches, config.seed)
         write_config(config, directory)
-        loop = _Loop(stage, layout, constants, config, directory, int(state.step))
+        loop = _Loop(stage, layout, constants, config, directory, state)
         state = loop.run(state, batches, checkpoints)
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1:
@@ -100,9 +104,10 @@ def _start(checkpoints: Checkpoints, stage: Stage, layout: Layout, start_values,
 class _Loop:
     """The compiled step and everything that watches it."""
 
-    def __init__(self, stage: Stage, layout: Layout, constants, config, directory, first_step: int):
+    def __init__(self, stage: Stage, layout: Layout, constants, config, directory, state):
         self._stage, self._layout, self._config = stage, layout, config
-        self.step = first_step
+        self.step = first_step = int(state.step)
+        self._limit = TimeLimit(stage.max_seconds, state, layout.replicated)
         lowered = lower_step(stage, layout)
         self._compiled = lowered.compile()
         self._constants = jax.tree.map(lambda a: place(a, layout.replicated), constants)
@@ -119,9 +124,11 @@ class _Loop:
         profile = contextlib.closing(self._profile)
         with profile, StopOnSignal() as stop, jax.transfer_guard("disallow"):
             for step in range(self.step + 1, self._stage.steps + 1):
+                if self._limit.over:
+                    break
                 self.step = step
-                state, metrics = self._advance(state, batches)
-                last = step == self._stage.steps
+                state, metrics = self._advance(self._limit.stamp(state, step), batches)
+                last = self._limit.over or step == self._stage.steps
                 scores = self._measure(state, metrics, last)
                 stopping = stop_agreed(step, stop.requested)
                 if last or stopping or scores or step % self._config.checkpoints.every == 0:
@@ -143,12 +150,13 @@ class _Loop:
 
     def _measure(self, state: TrainState, metrics, last: bool) -> dict[str, float] | None:
         """Writes what is due after this step; returns the validation pass's scores, if any."""
-        validating = self._validation.due(self.step)
+        validating = self._validation.due(self.step, last)
         if not (last or validating or self.step % self._config.log_every == 0):
             return None
         values = jax.device_get(metrics)
         self._check_finite(values)
         timing = self._throughput.report(self.step)
+        timing["left_s"] = min(timing["left_s"], self._limit.left_s)
         scores = self._validation.run(state.trained) if validating else None
         self._throughput.restart(self.step)
         self._log.write(self.step, {**values, **(scores or {})}, timing)

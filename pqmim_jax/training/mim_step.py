@@ -10,6 +10,7 @@ from pqmim_jax.masking.training import TrainingMask, sample_mask
 from pqmim_jax.models import Autoencoder, MaskedImageModel
 from pqmim_jax.training import rate
 from pqmim_jax.training.accumulate import accumulated_grad
+from pqmim_jax.training.optimizer import share_done
 from pqmim_jax.training.pqvae_loss import to_network
 from pqmim_jax.training.state import TrainState
 
@@ -39,7 +40,7 @@ def build_mim_step(
 
     With `rate_weights` (lambda of qualities 1..M) visible indices are chosen by distance +
     lambda x `static_bits`, masked ones by the model's own bits, as the codec's encoder does; in
-    the first `config.static_steps` steps they too are chosen by `static_bits`.
+    the first `config.static_share` of the training they too are chosen by `static_bits`.
     """
     bits_of_rows = _build_bits(model, rate_weights is not None)
 
@@ -85,7 +86,7 @@ def _build_step(bits_of_part, tx, stage_map, config, rate_weights):
             return bits.sum() / targets, bits
 
         # Untrained, the model asks for what is frequent, gets it, and stops looking at its context.
-        own = jnp.full((size,), state.step >= config.static_steps)
+        own = jnp.full((size,), share_done(state, config.steps) >= config.static_share)
         parts = {**batch, "mask": mask, "weights": weights, "own": own}
         grads, bits = accumulated_grad(loss_fn, state.params, parts, config.accumulate_steps)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)

@@ -22,6 +22,7 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
     losses in squared 8-bit units when the distortion is `mse`.
     """
     weights = rate.quality_weights(rate_weights, config.rate_scale, model.num_codebooks)
+    balance = rate.balanced(weights, config.balance)
     loss_of_rows = build_pqvae_loss(model, config)
 
     def step(state: TrainState, batch, key) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -36,6 +37,7 @@ def build_pqvae_step(model: Autoencoder, tx: optax.GradientTransformation, confi
                 penalty = rate.penalty(rate.bits_at(bits, quality), weights[quality - 1])
             image = to_network(part["image"])
             _, losses, rows = loss_of_rows(params, image, quality, penalty)
+            losses = losses if balance is None else losses * balance[quality - 1]
             return jnp.sum(losses) / size, rows
 
         batch = {"image": batch["image"], "quality": quality}

@@ -33,6 +33,32 @@ def quality_weights(rate_weights, rate_scale: float, num_codebooks: int) -> jax.
     return rate_scale * jnp.asarray(rate_weights, jnp.float32)
 
 
+def balanced(weights: jax.Array | None, balance: float) -> jax.Array | None:
+    """What examples of qualities 1..M count in the loss, (M,) float32, 1 in the mean.
+
+    (lambda of the quality / lambda of quality M) ** -balance. Where lambda spans a wide range, low
+    qualities, whose errors are large, otherwise own the gradient.
+
+    Args:
+      weights: lambda of qualities 1..M, or None: `balance` must then be 0.
+      balance: 0 (all count alike) to 1.
+
+    Returns:
+      None if all count alike.
+
+    Raises:
+      ConfigError: `balance` is out of range, or not 0 without lambdas, or a lambda is 0.
+    """
+    if not 0 <= balance <= 1:
+        raise ConfigError(f"balance must be in [0, 1], got {balance}")
+    if balance == 0:
+        return None
+    if weights is None or not (weights > 0).all():
+        raise ConfigError("balance needs a rate_scale and codec.rate_weights above 0")
+    shares = (weights / weights[-1]) ** -balance
+    return shares / shares.mean()
+
+
 def static_bits(counts: jax.Array) -> jax.Array:
     """Ideal code length of every codeword by its frequency; counts (..., K) -> float32."""
     share = counts / jnp.maximum(counts.sum(-1, keepdims=True), 1e-9)

@@ -31,6 +31,7 @@ class Stage:
     headline: str  # metric of the step that is shown in the progress line
     score: str  # metric of the validation pass that tells the best checkpoint; lower is better
     average_decay: float  # of the moving average of the parameters; 0 = none is kept
+    max_seconds: float  # after which training ends; 0 = only `steps` counts
 
     def first_state(self, key: jax.Array) -> TrainState:
         """`init`, and the average to begin with."""
@@ -61,16 +62,19 @@ def sizes_of(options) -> dict[str, int | float]:
     """The fields of a `Stage` that its section of the config names.
 
     Raises:
-      ConfigError: `average_decay` is out of range.
+      ConfigError: `average_decay` or `max_seconds` is out of range.
     """
     if not 0 <= options.average_decay < 1:
         raise ConfigError(f"average_decay must be in [0, 1), got {options.average_decay}")
+    if not 0 <= options.max_seconds < float("inf"):
+        raise ConfigError(f"max_seconds must be >= 0 and finite, got {options.max_seconds}")
     return {
         "steps": options.steps,
         "batch_size": options.batch_size,
         "crop": options.crop,
         "passes": options.accumulate_steps,
         "average_decay": options.average_decay,
+        "max_seconds": options.max_seconds,
     }
 
 

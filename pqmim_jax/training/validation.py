@@ -20,12 +20,10 @@ class Validation:
         self._sums = jax.jit(_masked_sums(stage.eval_fn), out_shardings=layout.replicated)
         self._rows = local_rows(config.validation.batch_size, layout.mesh)
 
-    def due(self, step: int) -> bool:
-        """Whether a pass follows `step`."""
+    def due(self, step: int, last: bool) -> bool:
+        """Whether a pass follows `step`, which may be the `last` one."""
         every = self._config.validation.every
-        return bool(self._config.validation.source) and (
-            step == self._stage.steps or (every > 0 and step % every == 0)
-        )
+        return bool(self._config.validation.source) and (last or (every > 0 and step % every == 0))
 
     def run(self, params) -> dict[str, float]:
         """Mean of every metric over all images, by the name `validation/METRIC`."""

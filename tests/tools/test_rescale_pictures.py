@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rescale_pictures
 from PIL import Image
+
+from pqmim_jax.data.tiles import spread_scales
 
 TOOL = Path(__file__).parents[2] / "tools" / "rescale_pictures.py"
 
@@ -29,7 +30,7 @@ def run(*arguments):
 
 @pytest.mark.parametrize("copies", [1, 7])
 def test_scales_cover_the_range_part_by_part(copies):
-    scales = rescale_pictures.copy_scales(copies, 0.25, 0.75, np.random.default_rng(3))
+    scales = spread_scales(copies, 0.25, 0.75, np.random.default_rng(3))
     edges = np.geomspace(0.25, 0.75, copies + 1)
     assert (edges[:-1] <= scales).all() and (scales < edges[1:]).all()
 

@@ -1,3 +1,4 @@
+import math
 import textwrap
 from pathlib import Path
 
@@ -143,3 +144,36 @@ def test_sizes_and_dtypes_that_no_model_has_are_one_clear_error(override, messag
     with pytest.raises(ValueError, match=message):
         pqvae_stage(config)
         mim_stage(config, config.autoencoder)
+
+
+def test_lambdas_follow_a_law_that_is_filled_in_when_a_config_is_loaded():
+    law = "exponential(last=25,slope=0.16,most=12000)"
+    overrides = [f"codec.rate_law={law}", "autoencoder.num_codebooks=40"]
+    weights = load_config(default_config.__file__, overrides).codec.rate_weights
+    assert len(weights) == 40
+    assert weights[-1] == 25.0
+    assert weights[-2] == pytest.approx(25 * math.exp(0.16), abs=0.05)
+    assert weights[0] == 12000.0 > weights[1] > weights[2]
+
+
+@pytest.mark.parametrize(
+    ("law", "message"),
+    [
+        ("linear(last=1)", "unknown law 'linear'"),
+        ("exponential(last=x)", "must be numbers"),
+        ("exponential(last=0)", "needs 0 < last <= most"),
+        ("exponential(slope=-1)", "slope >= 0"),
+        ("exponential(last=30,most=20)", "needs 0 < last <= most"),
+        ("exponential(most=inf)", "needs 0 < last <= most"),
+    ],
+)
+def test_a_law_that_gives_no_lambdas_is_refused(law, message):
+    with pytest.raises(ConfigError, match=r"codec\.rate_law: ") as error:
+        load_config(default_config.__file__, [f"codec.rate_law={law}"])
+    assert message in str(error.value)
+
+
+def test_lambdas_are_given_in_one_way_only():
+    overrides = ["codec.rate_law=exponential()", "codec.rate_weights=(1.0, 2.0)"]
+    with pytest.raises(ConfigError, match="exclude each other"):
+        load_config(default_config.__file__, overrides)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from pqmim_jax.training import default_optimisation, time_limit
 from pqmim_jax.training.checkpoints import restore_params
 from pqmim_jax.training.interruption import Interrupted, TrainingError
 from pqmim_jax.training.loop import run_stage
+from pqmim_jax.training.optimizer import build_optimizer, share_done
 from pqmim_jax.training.sharding import build_mesh
 from pqmim_jax.training.stage import Stage
 from pqmim_jax.training.state import TrainState
@@ -42,7 +44,7 @@ class Toy:
 
     def __init__(self, directory):
         self.directory, self.traces, self.starts = directory, 0, 0
-        self.average_decay = 0.0
+        self.average_decay = self.max_seconds = 0.0
 
     def step(self, state, batch, key):
         del key
@@ -73,10 +75,15 @@ class Toy:
         stage = self.stage(steps)
         return run_stage(stage, (), self.start_values, self.batches, config, mesh, self.directory)
 
+    def optimizer(self):
+        options = default_optimisation.optimisation(max_seconds=self.max_seconds)
+        return build_optimizer(ConfigDict(options))
+
     def stage(self, steps):
         def init(key):
             del key
-            return TrainState(jnp.int32(0), {"w": jnp.float32(7)}, (), None)
+            params = {"w": jnp.float32(7)}
+            return TrainState(jnp.int32(0), params, self.optimizer().init(params), None)
 
         return Stage(
             name="toy",
@@ -91,6 +98,7 @@ class Toy:
             headline="loss",
             score="loss",
             average_decay=self.average_decay,
+            max_seconds=self.max_seconds,
         )
 
     def losses(self):
@@ -208,3 +216,31 @@ def test_a_state_that_diverged_between_reports_replaces_no_good_checkpoint(tmp_p
 def test_a_profile_of_some_steps_is_written_when_asked_for(toy):
     toy.run(14, profile_steps=2)
     assert list((toy.directory / "profile").rglob("*.xplane.pb"))
+
+
+def test_a_limited_time_ends_a_run_and_is_not_given_anew_when_it_goes_on(toy, monkeypatch):
+    """The clock goes on by a second a batch."""
+    now = [100.0]
+
+    def later():
+        now[0] += 1
+
+    at = dict.fromkeys(range(1, 99), later)
+    monkeypatch.setattr(time_limit.time, "monotonic", lambda: now[0])
+    toy.max_seconds = 8.0
+    with pytest.raises(Interrupted):
+        toy.run(99, {**at, 3: lambda: (later(), signal.raise_signal(signal.SIGTERM))})
+    now[0] += 1000
+    state = toy.run(99, at)
+    # Two seconds were over before the third step; the clock stood until the fourth began.
+    assert list(toy.losses()) == list(range(1, 11))
+    assert float(share_done(state, 99)) == 1
+    assert float(toy.run(99, at).params["w"]) == float(state.params["w"])
+
+
+def test_steps_end_a_run_whose_time_is_not_used_up(toy):
+    toy.max_seconds = 1000.0
+    state = toy.run(3)
+    assert float(state.params["w"]) == triangle(3)
+    assert float(share_done(state, 3)) == 1
+    assert float(share_done(state, 100)) < 0.5

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from ml_collections import ConfigDict
 
@@ -11,6 +12,7 @@ def options(**overrides):
     return ConfigDict(
         {
             "steps": 100,
+            "max_seconds": 0.0,
             "learning_rate": 0.5,
             "warmup_steps": 10,
             "final_lr_fraction": 0.1,
@@ -94,3 +96,27 @@ def test_stacked_biases_do_not_decay_but_stacked_kernels_do():
     updates, _ = tx.update(jax.tree.map(jnp.zeros_like, params), tx.init(params), params)
     assert not updates["head"]["output_bias"].any()
     assert (updates["head"]["output"] < 0).all()
+
+
+def rates_by_time(spent, **overrides):
+    """Size of Adam's update after each share of the time in turn, at a constant gradient."""
+    tx = build_optimizer(options(max_seconds=60.0, **overrides))
+    params = {"w": np.ones(1, np.float32)}
+    state, sizes = tx.init(params), []
+    for share in spent:
+        state = optax.tree.set(state, spent=jnp.float32(share))
+        updates, state = jax.jit(tx.update)({"w": jnp.ones(1)}, state, params)
+        sizes.append(-float(updates["w"][0]))
+    return np.array(sizes)
+
+
+def test_within_a_limited_time_the_rate_falls_by_the_share_of_time():
+    sizes = rates_by_time([0, 0, 0, 0.5, 0.5, 0.75, 1, 2], warmup_steps=1, steps=10**6)
+    cosine = 0.05 + 0.45 * (1 + np.cos(np.pi * np.array([0, 0, 0.5, 0.5, 0.75, 1, 1]))) / 2
+    np.testing.assert_allclose(sizes, [0, *cosine], rtol=1e-4)
+
+
+def test_within_a_limited_time_the_rate_falls_by_steps_if_these_are_used_up_sooner():
+    sizes = rates_by_time([0, 0, 0, 0, 0.6], warmup_steps=0, steps=4)
+    cosine = 0.05 + 0.45 * (1 + np.cos(np.pi * np.array([0, 0.25, 0.5, 0.75, 1]))) / 2
+    np.testing.assert_allclose(sizes, cosine, rtol=1e-4)

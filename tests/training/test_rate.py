@@ -47,6 +47,37 @@ def test_a_scale_of_zero_means_no_price_and_bad_ones_are_refused():
             rate.quality_weights(weights, scale, 3)
 
 
+def test_low_qualities_count_less_in_a_balanced_loss():
+    weights = jnp.array([1600.0, 400.0, 100.0])
+    shares = rate.balanced(weights, 0.5)
+    np.testing.assert_allclose(shares, np.array([1, 2, 4]) * 3 / 7, rtol=1e-6)
+    assert rate.balanced(weights, 0.0) is None
+    for refused, balance in ((weights, 1.5), (None, 0.4), (jnp.array([1.0, 0.0]), 0.4)):
+        with pytest.raises(ConfigError, match="balance"):
+            rate.balanced(refused, balance)
+
+
+def test_examples_weigh_in_the_loss_what_their_quality_does(tiny_config):
+    """Gradients of a batch of one quality are those without balance, times its weight."""
+    tiny_config.codec.rate_weights = (4e4, 1e4)
+
+    def gradient_norm(balance, quality):
+        options = tiny_config.pqvae_training
+        options.update(rate_scale=1.0, balance=balance, batch_size=1, full_quality_share=0.0)
+        stage = pqvae_stage.pqvae_stage(tiny_config)
+        state = stage.init(jax.random.key(0))
+        image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+        for seed in range(9):  # until the quality that is asked for is drawn
+            _, metrics = jax.jit(stage.step_fn)(state, {"image": image}, jax.random.key(seed))
+            if (float(metrics["mse_full"]) > 0) == (quality == 2):
+                return float(metrics["grad_norm"])
+        raise AssertionError("quality not drawn")
+
+    for quality, weight in ((1, 2 / 3), (2, 4 / 3)):
+        found = gradient_norm(0.5, quality) / gradient_norm(0.0, quality)
+        np.testing.assert_allclose(found, weight, rtol=1e-3)
+
+
 def test_counts_of_priced_choices_are_more_skewed(tiny_config):
     section = tiny_config.autoencoder
     frozen = pqvae_stage.start_values(tiny_config)["params"]
@@ -78,7 +109,7 @@ def test_the_mim_learns_at_each_examples_prices_and_is_told_its_quality(tiny_con
     tiny_config.codec.update(rate_weights=(1e9, 1e9), counts_by_quality=True)
     tiny_config.mim.knows_quality = True
     tiny_config.mim_training.update(
-        rate_scale=1.0, nearest_share=0.0, static_steps=9, full_quality_share=0.5, batch_size=32
+        rate_scale=1.0, nearest_share=0.0, static_share=1.0, full_quality_share=0.5, batch_size=32
     )
     stage = mim_stage.mim_stage(tiny_config, tiny_config.autoencoder)
     assert stage.constants[1].shape == (2, 2, 8)
@@ -111,14 +142,14 @@ def test_the_mim_learns_at_each_examples_prices_and_is_told_its_quality(tiny_con
     assert min(at.values()) < first < max(at.values())
 
 
-@pytest.mark.parametrize("static_steps", [0, 1])
-def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config, static_steps):
+@pytest.mark.parametrize("static_share", [0.0, 0.1])
+def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config, static_share):
     """Masked indices follow the model's probabilities, visible ones only the frequencies.
 
-    In the first `static_steps` steps masked ones follow the frequencies, too.
+    In the first `static_share` of the training masked ones follow the frequencies, too.
     """
     tiny_config.codec.rate_weights = (1e9, 1e9)  # nothing but the price counts
-    tiny_config.mim_training.update(rate_scale=1.0, nearest_share=0.0, static_steps=static_steps)
+    tiny_config.mim_training.update(rate_scale=1.0, nearest_share=0.0, static_share=static_share)
     stage = mim_stage.mim_stage(tiny_config, tiny_config.autoencoder)
     state = stage.init(jax.random.key(0))
     bias = np.zeros((2, 8), np.float32)
@@ -133,5 +164,5 @@ def test_the_mim_learns_from_what_its_own_bits_would_choose(tiny_config, static_
     for count in range(2):
         counted = state.replace(step=jnp.int32(count))
         _, metrics = step(counted, batch, jax.random.key(2), frozen, static_bits)
-        chosen = 2 if count < static_steps else 5
+        chosen = 2 if count < static_share else 5
         np.testing.assert_allclose(metrics["bits_per_index"], bits_of[chosen], rtol=1e-5)
