@@ -20,7 +20,14 @@ def get_config():
     config.stages = ("pqvae",)
     config.checkpoints.update(every=2000, kept=1)
     config.log_every = 100
-    config.data.update(tile=352, crops_per_image=4, min_scale=0.25, max_scale=0.9, num_threads=8)
+    config.data.update(
+        tile=352,
+        crops_per_image=4,
+        min_scale=0.25,
+        max_scale=0.9,
+        synthetic_share=0.04,  # flat and saturated colours, gradients, text
+        num_threads=8,
+    )
     config.autoencoder.update(
         backbone="pyramid",
         encoder_width=64,

@@ -66,7 +66,10 @@ def code_files(config, model: StoredModel, folder: Path) -> CodeFiles:
     )
 
 
-_DECIDES = ("augmentation", "min_scale", "max_scale", "flip", "crops_per_image", "cache_mb")
+_DECIDES = (
+    *("augmentation", "min_scale", "max_scale", "flip", "synthetic_share"),
+    *("crops_per_image", "cache_mb"),
+)
 
 
 def write_training_codes(config, model: StoredModel, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Image sources, augmentations and grain input pipelines.
+"""Image sources, augmentations, synthetic pictures and grain input pipelines.
 
 Needs the `train` extra (grain); TFDS sources need the `tfds` extra besides. No TensorFlow.
 """
@@ -14,6 +14,7 @@ from pqmim_jax.data.augment import (
 from pqmim_jax.data.decode import DataError, EncodedPicture, decode_image
 from pqmim_jax.data.pipeline import eval_batches, train_iterator
 from pqmim_jax.data.sources import FolderSource, ImageSource, TfdsSource, open_source
+from pqmim_jax.data.synthetic import synthetic_picture
 from pqmim_jax.data.tiles import load_tiles
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "random_flip",
     "random_resized_crop",
     "rescaled_crop",
+    "synthetic_picture",
     "train_iterator",
 ]

@@ -12,7 +12,9 @@ Fields of `data_config` (attribute access, as of an ml_collections.ConfigDict):
     crop: int, side of the crops in pixels.
     augmentation: str, one of `AUGMENTATIONS` (training only).
     min_scale, max_scale: float, of `rescaled_crop` (training only).
-    flip: bool, random left-right mirroring (training only).
+    flip: bool, random left-right mirroring of photographs (training only).
+    synthetic_share: float in [0, 1], probability that a record of the global stream is a synthetic
+        picture instead of a crop of its photograph, see `synthetic_picture` (training only).
     num_threads: int, threads that decode and crop; 0 works in the caller's thread.
     prefetch: int, batches kept ready or in work; 0 works in the caller's thread. Each thread
         makes whole batches, so more than `prefetch` threads are of no use.
@@ -28,6 +30,7 @@ import numpy as np
 
 from pqmim_jax.data.augment import center_crop, make_augmentation
 from pqmim_jax.data.sources import open_source
+from pqmim_jax.data.synthetic import with_synthetic
 
 
 def train_iterator(
@@ -72,6 +75,7 @@ def train_iterator(
         max_scale=data_config.max_scale,
         flip=data_config.flip,
     )
+    augment = with_synthetic(augment, data_config.crop, data_config.synthetic_share)
     # Seeds of our own rather than grain's `.seed()`, which depend on a step's place in the chain.
     shuffle_seed, augment_seed = map(int, np.random.SeedSequence(seed).generate_state(2))
     source = open_source(data_config.source, cache_mb=data_config.cache_mb)

@@ -9,6 +9,7 @@ import numpy as np
 from pqmim_jax.data.augment import check_scales
 from pqmim_jax.data.decode import DataError, Window, resize_window
 from pqmim_jax.data.sources import open_source
+from pqmim_jax.data.synthetic import synthetic_picture
 
 
 def load_tiles(data_config: Any, *, seed: int) -> np.ndarray:
@@ -16,11 +17,12 @@ def load_tiles(data_config: Any, *, seed: int) -> np.ndarray:
 
     Each is shrunk `crops_per_image` times, to scales from `min_scale` to `max_scale`, and cut into
     as many tiles side by side as fit, at a random place. A picture that would get smaller than a
-    tile is shrunk less; one that is smaller gives none.
+    tile is shrunk less; one that is smaller gives none. Synthetic pictures follow, as many as are
+    `synthetic_share` of all tiles.
 
     Args:
         data_config: fields `source`, `tile` (pixels a side), `crops_per_image`, `min_scale`,
-            `max_scale` and `num_threads`, see `pipeline`.
+            `max_scale`, `synthetic_share` and `num_threads`, see `pipeline`.
         seed: >= 0, of scales and places.
 
     Returns:
@@ -34,6 +36,8 @@ def load_tiles(data_config: Any, *, seed: int) -> np.ndarray:
     source, tile = open_source(data_config.source), data_config.tile
     if tile < 1 or data_config.crops_per_image < 1:
         raise ValueError("data.tile and data.crops_per_image must be >= 1")
+    if not 0 <= data_config.synthetic_share < 1:
+        raise ValueError("data.synthetic_share must be in [0, 1) for tiles")
     check_scales(data_config.min_scale, data_config.max_scale)
 
     def cut_picture(number: int) -> list[np.ndarray]:
@@ -44,10 +48,12 @@ def load_tiles(data_config: Any, *, seed: int) -> np.ndarray:
 
     with ThreadPoolExecutor(max(1, data_config.num_threads)) as pool:
         parts = [part for parts in pool.map(cut_picture, range(len(source))) for part in parts]
-    tiles = np.concatenate(parts)
-    if not len(tiles):
+    count = sum(map(len, parts))
+    if not count:
         raise DataError(f"no picture of {data_config.source} has {tile} pixels a side (data.tile)")
-    return tiles
+    rng, share = np.random.default_rng([seed, len(source)]), data_config.synthetic_share
+    drawn = [synthetic_picture(tile, rng)[None] for _ in range(round(count * share / (1 - share)))]
+    return np.concatenate([*parts, *drawn])
 
 
 def spread_scales(

@@ -46,6 +46,7 @@ def _data() -> ConfigDict:
             "min_scale": 0.4,  # rescaled_crop: output pixels per source pixel, log-uniform
             "max_scale": 0.9,
             "flip": True,
+            "synthetic_share": 0.0,  # of crops: drawn colours, gradients, shapes and text
             "crops_per_image": 4,  # crops taken from an image while it is decoded
             # Side in pixels of tiles that lie on every device, from which the step itself takes
             # its crops; 0 = batches come from the host. Every picture is cut into tiles

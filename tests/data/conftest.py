@@ -32,6 +32,7 @@ def config(image_folder):
             "min_scale": 0.6,
             "max_scale": 1.0,
             "flip": True,
+            "synthetic_share": 0.0,
             "num_threads": 2,
             "prefetch": 2,
             "crops_per_image": 1,

@@ -50,9 +50,20 @@ def test_batches_run_on_across_epochs(config):
     assert np.bincount(picks, minlength=13).tolist() == [5] * 13
 
 
+def test_a_share_of_the_stream_is_synthetic(config):
+    config.update(synthetic_share=0.25, crops_per_image=2)
+    images = take(train_iterator(config, batch_size=13, seed=0), 30).reshape(390, 24, 24, 3)
+    # Red is the same all over a photograph, green is noise.
+    photographs = (np.ptp(images[..., 0], axis=(1, 2)) == 0) & (images[..., 1].std((1, 2)) > 30)
+    assert 0.68 < photographs.mean() < 0.82
+    assert set(visited(images[photographs])) == set(range(13))
+    assert len({image.tobytes() for image in images[~photographs]}) > 80
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
 @pytest.mark.parametrize("taken", [0, 1, 7])
-def test_a_saved_state_continues_identically_in_mid_epoch(config, taken):
-    config.crops_per_image = 2
+def test_a_saved_state_continues_identically_in_mid_epoch(config, taken, share):
+    config.update(crops_per_image=2, synthetic_share=share)
     original = train_iterator(config, batch_size=4, seed=5)
     take_first = [next(original) for _ in range(taken)]
     assert len(take_first) == taken
@@ -81,12 +92,12 @@ def global_batches(config, processes, count, state=None):
     return batches
 
 
-@pytest.mark.parametrize("crops_per_image", [1, 3])
+@pytest.mark.parametrize(("crops_per_image", "share"), [(1, 0.0), (3, 0.0), (3, 0.5)])
 @pytest.mark.parametrize("processes", [2, 3, 4])
 def test_global_batches_do_not_depend_on_the_number_of_processes(
-    config, processes, crops_per_image
+    config, processes, crops_per_image, share
 ):
-    config.crops_per_image = crops_per_image
+    config.update(crops_per_image=crops_per_image, synthetic_share=share)
     np.testing.assert_array_equal(
         global_batches(config, processes, 4), global_batches(config, 1, 4)
     )
@@ -174,6 +185,9 @@ def test_an_undecodable_picture_stops_training_with_its_name(config, image_folde
         ("augmentation", "mixup", "unknown augmentation 'mixup'; choices"),
         ("crops_per_image", 0, "crops_per_image must be >= 1"),
         ("crop", 0, "crop must be >= 1"),
+        ("synthetic_share", -0.01, r"synthetic_share must be in \[0, 1\], got -0.01"),
+        ("synthetic_share", 1.5, r"synthetic_share must be in \[0, 1\], got 1.5"),
+        ("synthetic_share", float("nan"), r"synthetic_share must be in \[0, 1\], got nan"),
         ("source", "folder:/no/such/folder", "no such folder"),
     ],
 )

@@ -40,7 +40,17 @@ def test_without_a_picture_as_large_as_a_tile_there_is_one_clear_error(config):
         load_tiles(config, seed=0)
 
 
-@pytest.mark.parametrize("change", [{"tile": -1}, {"crops_per_image": 0}, {"min_scale": 2.0}])
+def test_synthetic_pictures_are_their_share_of_the_tiles(config):
+    without = tiles_of(config, min_scale=1.0)
+    tiles = tiles_of(config, synthetic_share=0.25)
+    np.testing.assert_array_equal(tiles[: len(without)], without)
+    assert len(tiles) - len(without) == round(len(without) / 3)
+    assert (tiles[len(without) :] != tiles[len(without)]).any()
+
+
+@pytest.mark.parametrize(
+    "change", [{"synthetic_share": 1.0}, {"tile": -1}, {"crops_per_image": 0}, {"min_scale": 2.0}]
+)
 def test_parameters_out_of_range_are_refused(config, change):
     config.update(tile=24, crops_per_image=1)
     config.update(change)
