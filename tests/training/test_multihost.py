@@ -145,3 +145,17 @@ def test_a_host_whose_peer_dies_ends_with_a_clear_error(config, tmp_path):
     status, log = hosts[0].wait_for_end(180)
     assert status not in (0, None)
     assert "another process of the run may be gone" in log
+
+
+def test_two_hosts_take_crops_from_tiles_and_end_together_when_the_time_is_over(config, tmp_path):
+    config.stages = ("pqvae",)
+    config.data.update(tile=40, crops_per_image=1, min_scale=1.0, max_scale=1.0)
+    config.pqvae_training.update(steps=10**6, max_seconds=3.0)
+    config.log_every = 1000
+    config.validation.every = 0
+    run_hosts(config, tmp_path / "run", 2, 1)
+    (line,) = [line for line in metrics(tmp_path / "run", "pqvae") if "validation/mse" in line]
+    assert 10 <= line["step"] < 10**6
+    status, log = start(config, tmp_path / "run", devices=1).wait_for_end()
+    assert status == 0, log
+    assert "pqvae step" not in log  # nothing is left to do
