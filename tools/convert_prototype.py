@@ -25,9 +25,11 @@ from prototype.parts import Parts, read_parts
 from pqmim_jax.cli.errors import CommandError
 from pqmim_jax.cli.integers import crops
 from pqmim_jax.images import ImageError
+from pqmim_jax.masking import canonical
 from pqmim_jax.model_store import ModelError
 from pqmim_jax.models import build_autoencoder, build_mim
 from pqmim_jax.training import default_config, integer_stage, mim_stage, pqvae_stage
+from pqmim_jax.training.config import ConfigError
 
 OLD_FIELDS = ("mim_precision",)  # of the codec's section; computing in integers has no such choice
 LEAST_SHARE = 2e-5  # what the prototype adds to shares, so that no codeword is priced out for good
@@ -42,7 +44,7 @@ def main() -> None:
     logging.getLogger("jax").setLevel(logging.WARNING)
     try:
         convert(options.parts, options.pictures, options.windows, options.output)
-    except (PrototypeError, CommandError, ModelError, ImageError, OSError) as error:
+    except (PrototypeError, ConfigError, CommandError, ModelError, ImageError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
 
 
@@ -87,6 +89,7 @@ def networks_of(parts: Parts, config: ConfigDict) -> tuple[dict, dict]:
     try:
         autoencoder = build_autoencoder(config.autoencoder)
         mim = build_mim(config.mim, config.autoencoder)
+        canonical(config.codec.schedule)
     except ValueError as error:
         raise PrototypeError(str(error)) from error
     side = config.codec.window + 2 * config.codec.halo

@@ -5,6 +5,7 @@ beside it says how.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,10 @@ CASES = {
         lambda p: changed_json(p, lambda found: found["mim"].update(width="wide")),
         "mim.width cannot be 'wide'",
     ),
+    "schedule": (
+        lambda p: changed_json(p, lambda found: found["codec"].update(schedule="spiral")),
+        "spiral",
+    ),
     "section": (lambda p: changed_json(p, lambda f: f.pop("codec")), "section is missing: codec"),
     "no JSON": (lambda p: (p / "pqvae.json").write_text("{"), "pqvae.json cannot be read"),
     "no frequencies": (lambda p: (p / "freq.npz").unlink(), "freq.npz cannot be read"),
@@ -201,7 +206,11 @@ def test_shares_that_are_none():
 def test_the_command_says_in_one_line_what_is_wrong(parts, pictures, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
+    wrong = tmp_path / "wrong"
+    shutil.copytree(parts, wrong)
+    changed_json(wrong, lambda found: found["codec"].update(rate_weights=[2.0, 1.0]))
     for arguments, message in (
+        ((wrong, "--pictures", pictures, "-o", tmp_path / "x"), "must hold 4 values, not 2"),
         ((empty, "--pictures", pictures, "-o", tmp_path / "x"), "pqvae.json cannot be read"),
         ((parts, "--pictures", empty, "-o", tmp_path / "x"), "no pictures in it"),
         ((parts, "--pictures", pictures, "-o", empty), "is not written to"),
