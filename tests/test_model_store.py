@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pqmim_jax import model_store
+from pqmim_jax import __version__, model_store
+from pqmim_jax.coding import RELEASED, VERSION
 from pqmim_jax.model_store import ModelError, load_model, save_model
 
 CONFIG = {
@@ -302,6 +303,18 @@ def test_weights_of_another_precision_are_another_model(folder):
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match="no model"):
         load_model(tmp_path)
+
+
+def test_what_is_packaged_is_what_is_released_and_not_retired():
+    # A model that takes another's place: a row of its own, and its last version for the old one.
+    found = [model_store.summary(name) for name in model_store.packaged_names()]
+    packaged = {(model.name, model.fingerprint, model.decoder) for model in found}
+    current = [row for row in RELEASED if row.last_version is None]
+    assert {(row.name, row.fingerprint, row.decoder) for row in current} == packaged
+    assert all(row.format_version == VERSION for row in current)
+    assert __version__ not in {row.last_version for row in RELEASED}
+    keys = [(row.format_version, row.fingerprint, row.decoder) for row in RELEASED]
+    assert len(set(keys)) == len(keys)
 
 
 def test_packaged_models_load_by_name_and_are_listed_for_an_unknown_one(tmp_path, monkeypatch):

@@ -160,7 +160,7 @@ def _as_text(facts: dict) -> str:
         f"picture    {facts['width']} x {facts['height']} pixels, {colour}",
         f"quality    {facts['quality']}{of}",
         f"schedule   {facts['schedule'] or 'the default one of its model'}",
-        f"model      {facts['model'] if known else 'not one of those here'} "
+        f"model      {facts['model'] or _elsewhere(facts)} "
         f"(fingerprint {facts['fingerprint']}, decoder {facts['decoder']})",
         f"size       {facts['bytes']} bytes, {facts['bpp']:.4f} bpp",
         f"header     {facts['header_bytes']} bytes",
@@ -172,6 +172,19 @@ def _as_text(facts: dict) -> str:
     for name, size in facts["attachment_bytes"].items():
         lines.append(f"{name:<10} {size} bytes")
     return "\n".join([*lines, *_stage_lines(facts)])
+
+
+def _elsewhere(facts: dict) -> str:
+    """What there is to say of the model of a file that is not here."""
+    from pqmim_jax.coding import VERSION, released_model
+
+    digests = (int(facts[name], 16) for name in ("fingerprint", "decoder"))
+    model = released_model(VERSION, *digests)
+    if model is None:
+        return "not one of those here"
+    if model.last_version is None:
+        return f"{model.name}, not the one given"
+    return f"{model.name} of pqmim_jax {model.last_version}, not one of those here"
 
 
 def _stage_lines(facts: dict) -> list[str]:

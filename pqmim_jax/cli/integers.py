@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     codec, section = sections["codec"], sections["autoencoder"]
     codec.pop("mim_precision", None)  # of before the MIM was in integers
     side = (codec["window"] + 2 * codec["halo"]) * section["f"]
-    images = _crops(Path(args.pictures), side, args.windows)
+    images = crops(Path(args.pictures), side, args.windows)
     windows = integer_stage.picture_windows(
         section, autoencoder, images, counts, codec["rate_weights"]
     )
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _crops(folder: Path, side: int, count: int):
+def crops(folder: Path, side: int, count: int):
     """(n, side, side, 3) uint8: the middles of pictures that are large enough, n <= count."""
     import numpy as np
 

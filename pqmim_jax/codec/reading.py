@@ -15,6 +15,7 @@ from pqmim_jax.codec.program_set import Model, ProgramSet
 from pqmim_jax.codec.stream import DamagedChunkError, SymbolReader, code_lengths
 from pqmim_jax.coding import (
     PRECISION,
+    VERSION,
     CorruptFileError,
     Header,
     PqmError,
@@ -25,6 +26,7 @@ from pqmim_jax.coding import (
     WrongModelError,
     index_checksum,
     read_attachments,
+    where_to_find,
 )
 from pqmim_jax.masking import UNKNOWN
 
@@ -59,6 +61,7 @@ def check_header(header: Header, model: Model, max_pixels: int) -> None:
         raise WrongModelError(
             f"file was made with another model (fingerprint {header.fingerprint:08x}, "
             f"model {model.name!r} has {model.fingerprint:08x})"
+            + where_to_find(VERSION, header.fingerprint, header.decoder)
         )
     if header.width * header.height > max_pixels:
         raise TooLargeError(

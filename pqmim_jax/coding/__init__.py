@@ -41,6 +41,7 @@ from pqmim_jax.coding.pmf import (
     quantize_logits,
 )
 from pqmim_jax.coding.rans import RansDecoder, RansEncoder
+from pqmim_jax.coding.released import RELEASED, released_model, where_to_find
 from pqmim_jax.coding.static_code import counts_at, counts_of_all, static_bits
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "MAX_ATTACHMENTS",
     "MAX_FIXED_LOGIT",
     "PRECISION",
+    "RELEASED",
     "VERSION",
     "Attachment",
     "CorruptFileError",
@@ -81,6 +83,8 @@ __all__ = [
     "pack",
     "quantize_logits",
     "read_attachments",
+    "released_model",
     "static_bits",
     "unpack",
+    "where_to_find",
 ]

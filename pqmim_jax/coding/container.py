@@ -16,6 +16,7 @@ from pqmim_jax.coding.errors import (
 )
 from pqmim_jax.coding.header import Header, read_fields, write_fields
 from pqmim_jax.coding.payload import LANE_COUNTS, RansPayload
+from pqmim_jax.coding.released import released_model
 
 MAGIC = b"PQM"
 
@@ -26,6 +27,7 @@ CRC_BYTES = 4
 """After each attachment: the CRC-32 of its bytes."""
 
 _FIELDS_AT = len(MAGIC) + 1
+_OLD_FINGERPRINT_BYTES = 2  # in files of version 2
 
 
 def pack(header: Header, payload: RansPayload, attachments: Sequence[bytes] = ()) -> bytes:
@@ -66,7 +68,7 @@ def unpack(data: bytes) -> tuple[Header, RansPayload]:
     if len(data) <= len(MAGIC):
         raise TruncatedFileError(f"the file ends inside the header, after {len(data)} bytes")
     flags = data[len(MAGIC)]
-    _check_version(flags >> 5)
+    _check_version(flags >> 5, data)
     header, position = read_fields(data, _FIELDS_AT)
     payload = RansPayload(data[position:], LANE_COUNTS[flags & 7], (flags >> 3 & 3) + 5)
     return header, payload
@@ -119,16 +121,19 @@ def index_checksum(header: Header, indices: np.ndarray) -> int:
     return zlib.crc32(indices.astype("<u2").tobytes(), zlib.crc32(write_fields(header)))
 
 
-def _check_version(version: int) -> None:
+def _check_version(version: int, data: bytes) -> None:
     if version > VERSION:
         raise UnsupportedVersionError(
             f"format version {version} is newer than this reader, which reads version {VERSION}"
         )
     if version < VERSION:
+        fingerprint = data[_FIELDS_AT : _FIELDS_AT + _OLD_FINGERPRINT_BYTES]
+        model = released_model(version, int.from_bytes(fingerprint, "little"))
+        name = f" (of model {model.name!r})" if model else ""
         raise UnsupportedVersionError(
             f"format version {version} is not supported: the file was written by pqmim_jax 0.1.0 "
-            f"with its floating-point entropy model. This version reads version {VERSION} only; "
-            "pqmim-jax 0.1.0 decodes the file"
+            f"with its floating-point entropy model{name}. This version reads version {VERSION} "
+            "only; pqmim-jax 0.1.0 decodes the file"
         )
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pqmim_jax.codec import Codec
+from pqmim_jax.coding.released import ReleasedModel
 from pqmim_jax.images import read_image
 
 
@@ -75,6 +76,21 @@ def test_info_without_the_model_says_so(pqmim, file, codec, other_model, options
     facts = json.loads(pqmim("info", file, "--json", *options).out)
     unknown = ("model", "qualities", "schedule", "stages_sent", "decoder_matches")
     assert [facts[name] for name in unknown] == [None] * len(unknown)
+
+
+@pytest.mark.parametrize(
+    ("last_version", "line"),
+    [
+        ("0.7.0", "tiny of pqmim_jax 0.7.0, not one of those here (fingerprint "),
+        (None, "tiny, not the one given (fingerprint "),
+    ],
+)
+def test_info_names_a_released_model_that_is_not_here(
+    pqmim, file, codec, other_model, monkeypatch, last_version, line
+):
+    row = ReleasedModel("tiny", 3, codec.model.fingerprint, codec.model.decoder, last_version)
+    monkeypatch.setattr("pqmim_jax.coding.released.RELEASED", [row])
+    assert f"model      {line}" in pqmim("info", file, "--model", other_model).out
 
 
 def test_another_decoder_decodes_with_a_warning(pqmim, file, codec, other_decoder_model):

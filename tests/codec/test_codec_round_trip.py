@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pqmim_jax import coding
 from pqmim_jax.codec import Codec
+from pqmim_jax.coding.released import ReleasedModel
 from pqmim_jax.images import read_image
 
 PICTURE = Path(__file__).parents[1] / "pictures" / "otters.webp"
@@ -138,6 +139,34 @@ def test_truncation_at_any_length_is_an_error(codec, photo):
 
 def test_another_models_file_is_refused(photo_file, other_model):
     with pytest.raises(coding.WrongModelError, match="another model"):
+        Codec.load(other_model).decompress(photo_file)
+
+
+@pytest.mark.parametrize(
+    ("last_version", "message"),
+    [
+        (None, r"\): model 'tiny' of this package; choose it with --model tiny$"),
+        (
+            "0.7.0",
+            r"\): model 'tiny' of pqmim_jax 0\.7\.0, which this version no longer packages; "
+            r"install pqmim-jax==0\.7\.0, or give its folder with --model$",
+        ),
+    ],
+)
+def test_where_a_released_model_is_found_is_said(
+    codec, photo_file, other_model, monkeypatch, last_version, message
+):
+    digests = codec.model.fingerprint, codec.model.decoder
+    rows = [
+        ReleasedModel("twin", 3, digests[0], digests[1] ^ 1, "0.6.0"),
+        ReleasedModel("old", 2, *digests, "0.1.0"),
+        ReleasedModel("tiny", 3, *digests, last_version),
+    ]
+    monkeypatch.setattr("pqmim_jax.coding.released.RELEASED", rows)
+    with pytest.raises(coding.WrongModelError, match=message):
+        Codec.load(other_model).decompress(photo_file)
+    monkeypatch.setattr("pqmim_jax.coding.released.RELEASED", rows[:2])
+    with pytest.raises(coding.WrongModelError, match=r"model 'twin' of pqmim_jax 0\.6\.0"):
         Codec.load(other_model).decompress(photo_file)
 
 

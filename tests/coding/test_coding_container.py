@@ -185,13 +185,22 @@ def test_sixty_four_attachments_fit():
     assert coding.read_attachments(header, payload.data[len(PAYLOAD.data) :]) == {}
 
 
-def test_a_file_of_version_2_is_refused_and_its_reader_named():
-    of_version_2 = bytes.fromhex("50514d40 3412 4f 0f 00 cc 81 3d 2d e7")  # the example of then
+@pytest.mark.parametrize(
+    ("fingerprint", "of_model"),
+    [
+        ("3412", ""),
+        ("25e0", r" \(of model 'small'\)"),
+        ("9d01", r" \(of model 'small-perceptual'\)"),
+    ],
+)
+def test_a_file_of_version_2_is_refused_and_its_reader_named(fingerprint, of_model):
+    # The example of then, but for the model.
+    of_version_2 = bytes.fromhex(f"50514d40 {fingerprint} 4f 0f 00 cc 81 3d 2d e7")
     with pytest.raises(
         coding.UnsupportedVersionError,
         match=r"version 2 is not supported: the file was written by pqmim_jax 0\.1\.0 with its "
-        r"floating-point entropy model\. This version reads version 3 only; pqmim-jax 0\.1\.0 "
-        r"decodes the file$",
+        rf"floating-point entropy model{of_model}\. This version reads version 3 only; pqmim-jax "
+        r"0\.1\.0 decodes the file$",
     ):
         coding.unpack(of_version_2)
 

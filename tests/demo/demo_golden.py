@@ -15,6 +15,7 @@ from pqmim_jax.codec.resize import enlarge
 from pqmim_jax.codec.settings import check_settings
 from pqmim_jax.codec.stream import SymbolWriter
 from pqmim_jax.coding import (
+    RELEASED,
     Attachment,
     Header,
     RansEncoder,
@@ -60,6 +61,7 @@ def write_golden(folder: Path, codec) -> None:
         "pmf": _pmf(random),
         "rans": _rans(random),
         "headers": _headers(),
+        "released": [dataclasses.astuple(row) for row in RELEASED],
         "checks": _checks(random),
         "resize": _resize(random),
         "regions": _regions(random),

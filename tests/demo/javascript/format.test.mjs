@@ -5,6 +5,7 @@ import { array, golden, WEB } from "./golden.mjs";
 
 const load = (path) => import(new URL(path, WEB));
 const { pack, readAttachments, unpack } = await load("format/container.js");
+const { RELEASED, whereToFind } = await load("format/released.js");
 const { bytesOf, crc32 } = await load("format/crc32.js");
 const { cumulativeTables } = await load("format/pmf.js");
 const { RansDecoder, RansEncoder } = await load("format/rans.js");
@@ -57,6 +58,18 @@ test("a file of version 2 is refused, and its reader named", () => {
   const data = Uint8Array.of(0x50, 0x51, 0x4d, 0x40, 0x34, 0x12, 0x4f, 0x0f, 0x00, 0xcc, 0x81);
   const message = /written by pqmim_jax 0\.1\.0 .* reads version 3 only; pqmim-jax 0\.1\.0 decodes/;
   assert.throws(() => unpack(data), { name: "UnsupportedVersionError", message });
+  data.set([0x25, 0xe0], 4);
+  assert.throws(() => unpack(data), /entropy model \(of model 'small'\)\. This version/);
+});
+
+test("released models are those that Python knows, and a line says who has one", () => {
+  assert.deepEqual(RELEASED, golden("released"));
+  assert.equal(whereToFind(3, 0x1234, 0), "");
+  for (const [name, version, fingerprint, decoder, last] of RELEASED) {
+    assert.ok(whereToFind(version, fingerprint, decoder).includes(`model '${name}'`));
+    if (last) assert.ok(whereToFind(version, fingerprint, decoder).includes(`=${last}, or serve`));
+  }
+  assert.match(whereToFind(2, 0xe025, 7), /'small' of pqmim_jax 0\.1\.0, which this version no longer/);
 });
 
 test("an unknown ancillary attachment is checked", () => {

@@ -1,6 +1,6 @@
 // From the bytes of a file to its indices; whatever is wrong with it is a PqmError.
 
-import { indexChecksum, readAttachments } from "../format/container.js";
+import { VERSION, indexChecksum, readAttachments } from "../format/container.js";
 import {
   CorruptFileError,
   TooLargeError,
@@ -9,6 +9,7 @@ import {
 } from "../format/errors.js";
 import { PRECISION } from "../format/pmf.js";
 import { RansDecoder } from "../format/rans.js";
+import { whereToFind } from "../format/released.js";
 import { checkSchedule } from "../schedule/schedule.js";
 import { MeanFill } from "./fill.js";
 import { runStages } from "./stages.js";
@@ -26,7 +27,8 @@ export function checkHeader(header, model) {
   if (header.fingerprint !== model.fingerprint) {
     throw new WrongModelError(
       `the file was made with another model (fingerprint ${hex(header.fingerprint, 8)}; the model ` +
-        `"${model.name}" of this page has ${hex(model.fingerprint, 8)})`,
+        `"${model.name}" of this page has ${hex(model.fingerprint, 8)})` +
+        whereToFind(VERSION, header.fingerprint, header.decoder),
     );
   }
   if (header.width * header.height > MAX_PIXELS) {

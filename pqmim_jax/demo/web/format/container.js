@@ -9,6 +9,7 @@ import {
 } from "./errors.js";
 import { attachmentName, isKnown, readFields, writeFields } from "./header.js";
 import { LANE_COUNTS } from "./lanes.js";
+import { releasedModel } from "./released.js";
 
 export const VERSION = 3;
 export const CRC_BYTES = 4;
@@ -44,7 +45,7 @@ export function unpack(data) {
     throw new TruncatedFileError(`the file ends inside the header, after ${data.length} bytes`);
   }
   const flags = data[MAGIC.length];
-  checkVersion(flags >> 5);
+  checkVersion(flags >> 5, data);
   const [header, position] = readFields(data, FIELDS_AT);
   const lanes = LANE_COUNTS[flags & 7];
   const stateBytes = ((flags >> 3) & 3) + 5;
@@ -54,17 +55,19 @@ export function unpack(data) {
   return { header, payload: { data: data.subarray(position), lanes, stateBytes } };
 }
 
-function checkVersion(version) {
+function checkVersion(version, data) {
   if (version > VERSION) {
     throw new UnsupportedVersionError(
       `format version ${version} is newer than this reader, which reads version ${VERSION}`,
     );
   }
   if (version < VERSION) {
+    const model = releasedModel(version, data[FIELDS_AT] | (data[FIELDS_AT + 1] << 8));
+    const name = model === null ? "" : ` (of model '${model.name}')`;
     throw new UnsupportedVersionError(
       `format version ${version} is not supported: the file was written by pqmim_jax 0.1.0 ` +
-        `with its floating-point entropy model. This version reads version ${VERSION} only; ` +
-        "pqmim-jax 0.1.0 decodes the file",
+        `with its floating-point entropy model${name}. This version reads version ${VERSION} ` +
+        "only; pqmim-jax 0.1.0 decodes the file",
     );
   }
 }
