@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from pqmim_jax.training.multihost import from_first_process
+from pqmim_jax.training.partition import place
 from pqmim_jax.training.state import TrainState
 
 _LOOK_EVERY_S = 0.1  # between looks at the clock
@@ -45,14 +46,10 @@ class TimeLimit:
         self._looked = time.monotonic()
         self._began = self._began or self._looked
         share = self._before + (self._looked - self._began) / self._seconds
-        self._share = float(from_first_process(np.float32(share)))
-        spent = self._placed(np.float32(min(self._share, 1.0)))
+        with jax.transfer_guard("allow"):
+            self._share = float(from_first_process(np.float32(share)))
+            spent = place(np.float32(min(self._share, 1.0)), self._sharding)
         return state.replace(opt_state=optax.tree.set(state.opt_state, spent=spent))
-
-    def _placed(self, value: np.float32) -> jax.Array:
-        # Explicit copies: the transfer guard of the loop refuses others.
-        copies = [jax.device_put(value, device) for device in self._sharding.addressable_devices]
-        return jax.make_array_from_single_device_arrays((), self._sharding, copies)
 
     def _due(self, step: int) -> bool:
         if self._began is None:
