@@ -74,7 +74,7 @@ def main() -> int:
             different += too_long
     print(f"{len(paths)} pictures, quality {quality}: {different} failures")
     print(f"bytes beyond the ideal code length: {min(excess):.1f} to {max(excess):.1f}")
-    return different > 0
+    return int(different > 0)
 
 
 if __name__ == "__main__":

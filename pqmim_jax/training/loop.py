@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import jax
@@ -95,10 +96,16 @@ def _start(checkpoints: Checkpoints, stage: Stage, layout: Layout, start_values,
     values = start_values()
     if stage.average_decay and "params" in values:
         values = {**values, "average": values["params"]}
-    init = jax.jit(lambda: stage.first_state(jax.random.key(seed)), out_shardings=layout.state)
-    state = init()
+    # What would be replaced is not made: random parameters take long to compile.
+    names = [field.name for field in fields(TrainState) if field.name not in values]
+    layouts = {name: getattr(layout.state, name) for name in names}
+
+    def others():
+        state = stage.first_state(jax.random.key(seed))
+        return {name: getattr(state, name) for name in names}
+
     placed = {name: place(value, getattr(layout.state, name)) for name, value in values.items()}
-    return state.replace(**placed)
+    return TrainState(**jax.jit(others, out_shardings=layouts)(), **placed)
 
 
 class _Loop:
