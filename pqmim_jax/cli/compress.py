@@ -1,6 +1,7 @@
 """`pqmim compress`: pictures to `.pqm` files."""
 
 import argparse
+import warnings
 
 from pqmim_jax.cli import files, options
 from pqmim_jax.cli.errors import CommandError
@@ -140,7 +141,7 @@ def _encode(codec, picture, args: argparse.Namespace):
     if args.target_bpp is not None:
         target = int(args.target_bpp * height * width / 8)
     if target is not None:
-        return codec.encode_to_size(picture.pixels, target, **shared)
+        return _encode_to_size(codec, picture, target, shared)
     return codec.encode(
         picture.pixels,
         quality=args.quality,
@@ -150,3 +151,15 @@ def _encode(codec, picture, args: argparse.Namespace):
         refinement_steps=args.refinement_steps,
         **shared,
     )
+
+
+def _encode_to_size(codec, picture, target: int, shared: dict):
+    encoded = codec.encode_to_size(picture.pixels, target, **shared)
+    settings, size = encoded.settings, len(encoded.data)
+    closest = (settings.quality, settings.rate_weight, settings.shrink) == (codec.qualities, 0, 1)
+    if closest and size < target:
+        warnings.warn(
+            f"{target} bytes are out of reach: the largest file of this model has {size}",
+            stacklevel=1,
+        )
+    return encoded

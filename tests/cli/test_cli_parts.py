@@ -40,6 +40,22 @@ def test_a_hopeless_target_is_one_line(pqmim, png):
     assert not png.with_suffix(".pqm").exists()
 
 
+def test_a_target_beyond_the_largest_file_is_said_and_gives_that_file(pqmim, png, tmp_path):
+    out = tmp_path / "out.pqm"
+    outcome = pqmim("compress", png, "--target-bytes", 10**6, "-o", out)
+    size = out.stat().st_size
+    assert (outcome.code, outcome.error_lines) == (
+        0,
+        [
+            f"pqmim: warning: {png}: 1000000 bytes are out of reach: the largest file of this "
+            f"model has {size}"
+        ],
+    )
+    assert pqmim("compress", png, "--lambda", 0, "-o", tmp_path / "closest.pqm").code == 0
+    assert (tmp_path / "closest.pqm").stat().st_size == size
+    assert not pqmim("compress", png, "--target-bytes", size // 2, "-o", out, "--force").error_lines
+
+
 def test_a_target_below_a_byte_is_one_line(pqmim, png):
     outcome = pqmim("compress", png, "--target-bpp", 1e-9)
     assert outcome.code == 1
