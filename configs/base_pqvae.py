@@ -39,7 +39,10 @@ def get_config():
         dtype="bfloat16",
     )
     config.codec.update(
-        rate_law="exponential(last=25,slope=0.16,most=12000)",
+        # Too small a lambda spends bits on fine steps of few sub-quantizers. A small model trained
+        # with last=25, slope=0.16 took 4.2% fewer bits (frequencies, 20 held-out crops) with 6
+        # sub-quantizers more at each lambda from 250 to 3200, and 5.2% fewer with all 40.
+        rate_law="exponential(last=60,slope=0.17,most=12000)",
         counts_by_quality=True,
         schedule="qlds(stages=3,alpha=2.2)*coarse_first(size=8)",
         refinement_steps=1,
