@@ -14,7 +14,7 @@ from pqmim_jax.data.augment import (
 from pqmim_jax.data.decode import DataError, EncodedPicture, decode_image
 from pqmim_jax.data.pipeline import eval_batches, train_iterator
 from pqmim_jax.data.sources import FolderSource, ImageSource, TfdsSource, open_source
-from pqmim_jax.data.synthetic import synthetic_picture
+from pqmim_jax.data.synthetic import flat_pictures, synthetic_picture
 from pqmim_jax.data.tiles import load_tiles
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "center_crop",
     "decode_image",
     "eval_batches",
+    "flat_pictures",
     "load_tiles",
     "make_augmentation",
     "open_source",

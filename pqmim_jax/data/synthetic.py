@@ -4,6 +4,7 @@ What a codec never saw in training it gets wrong: saturated colours, areas witho
 edges as sharp as a screen's. All of this is ours.
 """
 
+import itertools
 import math
 import string
 
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pqmim_jax.data.augment import Augmentation, Picture
 
 _FAINT = 40  # levels that the colours of a faint gradient, as of a sky, may lie apart
+_GRID = (0, 64, 128, 191, 255)  # levels of the channels of flat pictures
 _MOST_SHAPES = 12
 _SHAPE_EXTENTS = (0.01, 0.6)  # half the width of a shape, in widths of the picture
 _FONT_SIZES = (8, 48)  # pixels
@@ -65,6 +67,19 @@ def synthetic_picture(size: int, rng: np.random.Generator) -> np.ndarray:
     """
     draw = (_flat, _gradient, _shapes, _text)[rng.integers(4)]
     return draw(size, rng)
+
+
+def flat_pictures(size: int) -> np.ndarray:
+    """125 colours on a grid over the RGB cube, its corners among them.
+
+    Args:
+        size: side in pixels, >= 1.
+
+    Returns:
+        uint8 (125, size, size, 3).
+    """
+    colours = np.array(list(itertools.product(_GRID, repeat=3)), np.uint8)
+    return np.tile(colours[:, None, None], (1, size, size, 1))
 
 
 def linear_gradient(

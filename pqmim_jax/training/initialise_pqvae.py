@@ -18,13 +18,21 @@ from pqmim_jax.training.pqvae_loss import to_network
 
 
 def initialise(
-    model: Autoencoder, params: dict, images: np.ndarray, key: jax.Array, kmeans_steps: int
+    model: Autoencoder,
+    params: dict,
+    images: np.ndarray,
+    key: jax.Array,
+    kmeans_steps: int,
+    *,
+    rare: np.ndarray | None = None,
 ) -> dict:
     """Parameters to start training from.
 
     Args:
       params: freshly initialised parameters of `model`.
       images: (N, H, W, 3) uint8 training crops, N * (H/f) * (W/f) well above K.
+      rare: (N', H, W, 3) uint8 crops that the codebooks shall reach, too; what no codeword is near
+        to at the start none is near to later.
 
     Returns:
       parameters with the linear path (where the model has one) and the codebooks set.
@@ -32,6 +40,8 @@ def initialise(
     if model.linear_path:
         params = {**params, **pca_linear_path(model, images)}
     encode = jax.jit(lambda x: model.apply({"params": params}, to_network(x), method="encode"))
+    if rare is not None:
+        images = np.concatenate([images, rare])
     z = np.concatenate([np.asarray(encode(images[i : i + 8])) for i in range(0, len(images), 8)])
     vectors = z.reshape(-1, model.num_codebooks, model.codeword_dim)
     if model.normalize_codes:

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from pqmim_jax.data import center_crop, synthetic_picture
 from pqmim_jax.data.synthetic import (
     bilinear_gradient,
+    flat_pictures,
     linear_gradient,
     radial_gradient,
     with_synthetic,
@@ -112,3 +114,12 @@ def test_a_share_is_the_probability_of_a_synthetic_picture(share):
     augment = with_synthetic(lambda image, _: image, 8, share)
     kept = np.mean([augment(marked, rng) is marked for _ in range(500)])
     assert abs(kept - (1 - share)) < 0.06
+
+
+def test_flat_pictures_are_a_grid_of_colours_with_the_corners_of_the_cube():
+    pictures = flat_pictures(4)
+    assert pictures.shape == (125, 4, 4, 3) and pictures.dtype == np.uint8
+    assert (pictures == pictures[:, :1, :1]).all()
+    colours = {tuple(map(int, picture[0, 0])) for picture in pictures}
+    assert len(colours) == 125
+    assert set(itertools.product((0, 255), repeat=3)) <= colours

@@ -28,16 +28,21 @@ def smooth_images(n, side, seed=0):
     return np.uint8(np.clip(128 + 35 * images, 0, 255)).transpose(0, 2, 3, 1)
 
 
-@pytest.fixture(scope="module")
-def start():
-    """Model, images, and what it makes of them: outputs at every quality, unquantized picture."""
+def untrained():
+    """The smallest model, and random parameters of it."""
     section = ConfigDict(get_config().autoencoder)
     section.update(f=F, num_codebooks=M, num_codewords=K, codeword_dim=D, heads=1)
     section.update(encoder_width=8, encoder_depth=0, decoder_width=8, decoder_depth=0)
     model = build_autoencoder(section)
-    images = smooth_images(24, 64)
     key = jax.random.key(0, impl="unsafe_rbg")
-    params = jax.jit(model.init)(key, jnp.zeros((1, 16, 16, 3)), jnp.array([1]))["params"]
+    return model, jax.jit(model.init)(key, jnp.zeros((1, 16, 16, 3)), jnp.array([1]))["params"]
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Model, images, and what it makes of them: outputs at every quality, unquantized picture."""
+    model, params = untrained()
+    images = smooth_images(24, 64)
     params = initialise(model, params, images, jax.random.key(1), kmeans_steps=10)
 
     @jax.jit
@@ -155,3 +160,17 @@ def test_any_spectrum_fills_every_group_in_order(log_variances, groups, bits, ma
     assert all(1 <= len(group) <= max_size for group in dealt)
     flat = [component for group in dealt for component in group]
     assert flat == list(range(len(flat)))
+
+
+def test_codebooks_reach_rare_pictures_that_are_named():
+    """A saturated colour that no image holds: nearest codewords give it back, linear path alone."""
+    (model, params), images = untrained(), smooth_images(24, 64)
+    green = np.zeros((6, 64, 64, 3), np.uint8) + np.array([0, 255, 0], np.uint8)
+
+    def worst(**rare):
+        found = initialise(model, params, images, jax.random.key(1), 5, **rare)
+        out = model.apply({"params": found}, to_network(green[:1]), jnp.array([M]))
+        inner = np.asarray(out.reconstruction)[0, 16:48, 16:48]
+        return 255 * np.abs(inner - np.asarray(to_network(green[0, 16:48, 16:48]))).max()
+
+    assert worst(rare=green) < 0.5 * worst()
