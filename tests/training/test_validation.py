@@ -29,6 +29,7 @@ def stage(steps=7):
         headline="",
         score="brightness",
         average_decay=0.0,
+        max_seconds=0.0,
     )
 
 
