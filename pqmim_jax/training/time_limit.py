@@ -36,7 +36,7 @@ class TimeLimit:
     @property
     def left_s(self) -> float:
         """Seconds that are left, as last looked; infinite without a limit."""
-        return (1 - self._share) * self._seconds if self._seconds else math.inf
+        return max(1 - self._share, 0.0) * self._seconds if self._seconds else math.inf
 
     def stamp(self, state: TrainState, step: int) -> TrainState:
         """The state before step `step`, with the share that is used up by now."""
